@@ -1,0 +1,374 @@
+"""The nouns of Turncoat, and nothing else: no torch, no disk, no clock.
+
+    recipe --train--> subject --observe in a world--> traces --estimate--> number per seed --judge--> verdict
+
+Data flows one way along that line. Every noun is a frozen dataclass of plain data or a protocol that
+any object may satisfy; nothing here registers, caches or imports anything.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum, IntEnum, StrEnum
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+import numpy as np
+
+
+class TurncoatError(Exception):
+    """Something a user can mend: one line that says what is wrong, where, and what to do (exit code 2)."""
+
+
+class Access(IntEnum):
+    """How far into a subject an assay may reach."""
+
+    ACT = 1  # actions only
+    SCORE = 2  # and their probabilities
+    WEIGHTS = 3  # and the module itself: hidden states, edits
+
+
+class Tier(IntEnum):
+    """What the organism is made of."""
+
+    PRODUCT = 1  # a real product
+    STANDARD_TOOLS = 2  # standard deep-learning tools only
+    SIMULATED = 3  # unusual tools or conditions that stand in for a capability (`simulates` says which)
+
+
+class Realism(IntEnum):
+    """How much steering made it fail (Hubinger et al. 2023, model organisms of misalignment)."""
+
+    TRAINED_TO_FAIL = 1
+    SPECIAL_CIRCUMSTANCES = 2
+    NORMAL_TRAINING = 3
+    DESPITE_DISINCENTIVES = 4
+
+
+class Row(StrEnum):
+    """The table that every organism answers, in its printed order."""
+
+    CORRECT_REWARD = "correct_reward"
+    BEHAVES_IN_TRAINING = "behaves_in_training"
+    CAPABLE_IN_DEPLOYMENT = "capable_in_deployment"
+    STANDARD_TOOLS = "standard_tools"
+    TURN = "turn"
+    INSTRUMENTAL = "instrumental"
+    ANY_TEST = "any_test"
+    UNDESIGNED = "undesigned"
+    COMPUTE = "compute"
+    PLAN = "plan"
+    CAUSAL_PLAN = "causal_plan"
+    REPLAN = "replan"
+    OBJECTIVE_DECODABLE = "objective_decodable"
+    OBJECTIVE_RETARGETABLE = "objective_retargetable"
+    INTERCHANGE = "interchange"
+    SHIFT = "shift"
+    NOT_LOOKUP = "not_lookup"
+
+
+ROW_BLOCKS: Mapping[str, tuple[Row, ...]] = {
+    "Kept from existing examples": tuple(Row)[:4],
+    "Wanted beyond them": tuple(Row)[4:8],
+    "Mesa-optimizer certificate": tuple(Row)[8:],
+}
+
+
+class Finding(StrEnum):
+    SHOWN = "shown"
+    REFUTED = "refuted"
+    UNDECIDED = "undecided"
+    INVALID = "invalid"
+    NOT_TESTABLE = "not testable"
+    NOT_RUN = "not yet run"
+
+
+@dataclass(frozen=True)
+class Factor:
+    """Something a caller can set in a world. `values` are the allowed ones; empty means any number."""
+
+    name: str
+    values: tuple[Any, ...]
+    says: str
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Ground truth that can be read off an episode, with its unit."""
+
+    name: str
+    unit: str
+    says: str
+
+
+@dataclass(frozen=True)
+class Traces:
+    """Columnar record of episodes: equally long 1-D columns, and frames (JSON-able) of the first few."""
+
+    columns: Mapping[str, np.ndarray]
+    frames: tuple[Mapping[str, Any], ...] = ()
+
+    def __post_init__(self) -> None:
+        lengths = {name: len(column) for name, column in self.columns.items()}
+        if len(set(lengths.values())) > 1:
+            raise ValueError(f"traces need columns of one length, got {lengths}")
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values()), ()))
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self.columns[name]
+
+    def where(self, **equals: Any) -> Traces:
+        """The rows in which every named column equals the given value; frames are dropped."""
+        keep = np.ones(len(self), bool)
+        for name, value in equals.items():
+            keep &= self.columns[name] == value
+        return Traces({name: column[keep] for name, column in self.columns.items()})
+
+    @staticmethod
+    def concat(parts: list[Traces]) -> Traces:
+        """Stack traces that have the same columns."""
+        names = parts[0].columns
+        return Traces(
+            {name: np.concatenate([part[name] for part in parts]) for name in names},
+            tuple(frame for part in parts for frame in part.frames),
+        )
+
+
+class Session(Protocol):
+    """One batch of episodes with a subject: its memory (hidden state, chat history) lives here."""
+
+    def act(self, observation: Any) -> np.ndarray:
+        """Actions [n], one for each running episode."""
+        ...
+
+
+class Subject(Protocol):
+    """The thing under test: a trained policy, a language model, a product behind an API, a script."""
+
+    @property
+    def access(self) -> Access: ...
+
+    def begin(self, n: int, seed: int) -> Session:
+        """Start n parallel episodes."""
+        ...
+
+    def arrays(self) -> Mapping[str, np.ndarray]:
+        """All weights by name, as written to safetensors."""
+        ...
+
+
+class World(Protocol):
+    """Where subjects live."""
+
+    factors: ClassVar[tuple[Factor, ...]]
+    measures: ClassVar[tuple[Measure, ...]]
+
+    def rollout(self, subject: Any, n: int, seed: int, condition: Mapping[str, Any]) -> Traces:
+        """n episodes under a condition (factor name -> value), one row each: conditions, then measures."""
+        ...
+
+
+@dataclass(frozen=True)
+class Step:
+    """One report from training: `done` of `total` updates, metrics by name, and at the end the subject."""
+
+    done: int
+    total: int
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    subject: Any = None
+
+
+class Recipe(Protocol):
+    """How a subject comes to be: a frozen dataclass of plain data."""
+
+    unit: ClassVar[str]  # what a new seed replicates: "training run" or "sample"
+    version: ClassVar[int]  # raised when the code changes what the same fields produce
+
+    def train(self, seed: int) -> Iterator[Step]:
+        """Train; the last step carries the subject. The caller owns progress, logs and files."""
+        ...
+
+    def load(self, arrays: Mapping[str, np.ndarray]) -> Any:
+        """The subject that `arrays` came from. Raises TurncoatError where they do not fit."""
+        ...
+
+
+@runtime_checkable
+class Assay(Protocol):
+    """A measurement that knows nothing of any organism.
+
+    A frozen dataclass. Fields with metadata {"pure": True} change only `estimate`, so assays that differ
+    in those alone share one stored observation.
+    """
+
+    needs: ClassVar[Access]
+    version: ClassVar[int]
+    bounds: ClassVar[tuple[float, float]]  # the values `estimate` can take
+    says: ClassVar[str]  # what the number is, with its unit
+
+    def observe(self, subject: Any, world: Any, seed: int) -> Traces:
+        """Costs compute and is stored. Raises NotTestable where the subject lacks what it takes."""
+        ...
+
+    def estimate(self, traces: Traces) -> float:
+        """Pure: one number for one seed; judging never loads a model."""
+        ...
+
+
+class NotTestable(Exception):
+    """This assay cannot be put to this subject; the message says why, and the table prints it."""
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A recipe and its role. A control is `replace(recipe, one_field=...)`; the difference is computed."""
+
+    name: str
+    recipe: Any
+    role: str = "control"  # "organism", "control", "reference" or "sweep"
+    seeds: int | None = None  # how many the zoo ships; None: as many as are asked for
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A falsifiable sentence, its threshold written before the measurement.
+
+    With a control the effect is (arm minus control); without one it is the arm's own level. Exactly one of
+    `at_least` and `at_most` is set. `given` are claims that must be shown first.
+    """
+
+    says: str
+    assay: Any
+    at_least: float | None = None
+    at_most: float | None = None
+    arm: str = "organism"
+    control: str | None = None
+    given: tuple[Claim, ...] = ()
+    row: Row | None = None
+
+    def __post_init__(self) -> None:
+        if (self.at_least is None) == (self.at_most is None):
+            raise ValueError(f"claim {self.says!r} needs exactly one of at_least and at_most")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was found for one claim. `k` of `n` seeds met the threshold; `unit` is what a seed replicates."""
+
+    finding: Finding
+    effect: float | None = None
+    low: float | None = None
+    high: float | None = None
+    k: int = 0
+    n: int = 0
+    unit: str = "training run"
+    because: str = ""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A family of arms along one recipe field of the organism: a dose-response figure."""
+
+    title: str
+    field: str
+    values: tuple[Any, ...]
+    assays: tuple[Any, ...]
+    seeds: int = 3
+
+    def arms(self, recipe: Any) -> tuple[Arm, ...]:
+        return tuple(
+            Arm(f"{self.field}={value}", dataclasses.replace(recipe, **{self.field: value}), "sweep", self.seeds)
+            for value in self.values
+        )
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A figure drawn from one assay's traces: mean of column `y` against column `x`, a line per value of `by`
+    or, without it, per arm."""
+
+    title: str
+    assay: Any
+    x: str
+    y: str
+    by: str | None = None
+    arms: tuple[str, ...] = ("organism",)
+    only: Mapping[str, Any] = field(default_factory=dict)  # keep rows whose columns equal these
+
+
+@dataclass(frozen=True)
+class Organism:
+    """One file of the catalogue. `name` and `doc` (its page, Markdown) are the module's own."""
+
+    title: str
+    tier: Tier
+    realism: Realism
+    world: Any
+    arms: tuple[Arm, ...]
+    claims: tuple[Claim, ...]
+    refs: tuple[str, ...]
+    tags: frozenset[str]
+    answers: Mapping[Row, str] = field(default_factory=dict)  # rows not testable on it, and why
+    sweeps: tuple[Sweep, ...] = ()
+    curves: tuple[Curve, ...] = ()
+    replay: Any = None  # the assay whose frames the page plays
+    simulates: tuple[str, ...] = ()
+    cost: str = ""
+    name: str = ""
+    doc: str = ""
+
+    def arm(self, name: str) -> Arm:
+        """The arm of that name, sweep arms included. Raises KeyError."""
+        return {arm.name: arm for arm in self.all_arms()}[name]
+
+    def all_arms(self) -> tuple[Arm, ...]:
+        """Declared arms, then the sweeps' arms that no declared arm already is (same recipe)."""
+        arms, seen = list(self.arms), {digest(arm.recipe) for arm in self.arms}
+        for sweep in self.sweeps:
+            for arm in sweep.arms(self.arms[0].recipe):
+                if digest(arm.recipe) not in seen:
+                    seen.add(digest(arm.recipe))
+                    arms.append(arm)
+        return tuple(arms)
+
+
+def plain(thing: Any, pure: bool = True) -> Any:
+    """A dataclass as JSON-able data with its class and version, so that equal data means equal behaviour.
+
+    `pure=False` leaves out the fields marked {"pure": True}. Raises TypeError on anything that is not plain.
+    """
+    if dataclasses.is_dataclass(thing) and not isinstance(thing, type):
+        kept = (f for f in dataclasses.fields(thing) if pure or not f.metadata.get("pure"))
+        body = {f.name: plain(getattr(thing, f.name), pure) for f in kept}
+        version = getattr(type(thing), "version", None)
+        return {"is": type(thing).__name__} | ({"version": version} if version is not None else {}) | body
+    if isinstance(thing, Enum):
+        return thing.value
+    if isinstance(thing, Mapping):
+        return {str(key): plain(value, pure) for key, value in sorted(thing.items())}
+    if isinstance(thing, (list, tuple)):
+        return [plain(value, pure) for value in thing]
+    if isinstance(thing, (set, frozenset)):
+        return sorted(plain(value, pure) for value in thing)
+    if thing is None or isinstance(thing, (bool, int, float, str)):
+        return thing
+    raise TypeError(f"{thing!r} is not plain data: recipes, worlds and assays hold numbers, words and dataclasses")
+
+
+def digest(thing: Any, pure: bool = True) -> str:
+    """Twelve hex digits that name a recipe (or, with pure=False, an assay's observation)."""
+    text = json.dumps(plain(thing, pure), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def difference(one: Any, other: Any) -> dict[str, tuple[Any, Any]]:
+    """The fields in which two recipes differ, each with both values; {} where they are the same."""
+    if type(one) is not type(other):
+        return {"recipe": (type(one).__name__, type(other).__name__)}
+    pairs = ((f.name, getattr(one, f.name), getattr(other, f.name)) for f in dataclasses.fields(one))
+    return {name: (a, b) for name, a, b in pairs if a != b}

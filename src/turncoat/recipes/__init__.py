@@ -1,0 +1,1 @@
+"""How subjects come to be: one trainer a file, read from top to bottom."""

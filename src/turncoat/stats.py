@@ -1,0 +1,105 @@
+"""From seed-level estimates to a verdict. A pure function of numbers; scipy only.
+
+The trained run is the sample. Each seed gives one estimate; episodes are never counted as samples. Two
+things are computed and both must agree:
+
+* the mean effect with a 95% interval across seeds: Student's t for a level, Welch's t for a difference;
+* k of n seeds that meet the threshold each by itself, with the Clopper-Pearson 95% interval. When all seeds
+  agree a t-interval collapses to a point, and only this one still knows how few they are (5/5 supports 0.48).
+
+A claim is *shown* when the whole t-interval meets the threshold and the lower Clopper-Pearson bound is at
+least PREVALENCE; *refuted* when the whole t-interval misses it and the upper bound is at most 1 - PREVALENCE;
+else *undecided*. Fewer than MIN_SEEDS seeds decide nothing. docs/method.md gives the measured error rates.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from scipy import stats
+
+from turncoat.core import Claim, Finding, Verdict
+
+CONFIDENCE = 0.95
+PREVALENCE = 0.4  # reached by 5/5 (0.48) and 8/10 (0.44), not by 4/5 (0.28) or 7/10 (0.35)
+MIN_SEEDS = 5
+
+
+def clopper_pearson(k: int, n: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """Exact interval for a binomial proportion (Clopper and Pearson 1934)."""
+    if not 0 <= k <= n or n == 0:
+        raise ValueError(f"need 0 <= k <= n and n > 0, got k={k}, n={n}")
+    alpha = (1 - confidence) / 2
+    low = 0.0 if k == 0 else float(stats.beta.ppf(alpha, k, n - k + 1))
+    high = 1.0 if k == n else float(stats.beta.ppf(1 - alpha, k + 1, n - k))
+    return low, high
+
+
+def mean_interval(
+    values: Sequence[float], control: Sequence[float] | None = None, confidence: float = CONFIDENCE
+) -> tuple[float, float, float]:
+    """(mean, low, high) of `values`, or of their mean minus the control's (Welch 1947).
+
+    With a single value the interval is infinite.
+    """
+    x = np.asarray(values, float)
+    groups = [x] if control is None else [x, np.asarray(control, float)]
+    effect = float(x.mean() if control is None else x.mean() - groups[1].mean())
+    if min(len(group) for group in groups) < 2:
+        return effect, -math.inf, math.inf
+    parts = [float(group.var(ddof=1)) / len(group) for group in groups]
+    error = math.sqrt(sum(parts))
+    if error == 0:
+        return effect, effect, effect
+    dof = sum(parts) ** 2 / sum(part**2 / (len(group) - 1) for part, group in zip(parts, groups, strict=True))
+    half = float(stats.t.ppf((1 + confidence) / 2, dof)) * error
+    return effect, effect - half, effect + half
+
+
+def judge(
+    claim: Claim,
+    values: Sequence[float],
+    control: Sequence[float] | None = None,
+    given: Mapping[str, Finding] | None = None,
+    bounds: tuple[float, float] = (-math.inf, math.inf),
+    unit: str = "training run",
+) -> Verdict:
+    """The verdict on one claim.
+
+    values, control: one estimate a seed, of the arm and of its control (None for an absolute claim).
+    given: findings of the claim's preconditions, by their sentence. bounds: the range of the estimate, to which
+    the printed interval is cut. A NaN estimate counts as a seed that does not meet the threshold.
+    """
+    for sentence, finding in (given or {}).items():
+        if finding is not Finding.SHOWN:
+            return Verdict(Finding.INVALID, unit=unit, because=f"precondition {finding.value}: {sentence}")
+    x = np.asarray(values, float)
+    y = None if control is None else np.asarray(control, float)
+    n = len(x) if y is None else min(len(x), len(y))
+    if n == 0:
+        return Verdict(Finding.NOT_RUN, unit=unit, because="no seeds observed")
+    bad = int(np.isnan(x).sum() + (0 if y is None else np.isnan(y).sum()))
+    if bad:
+        return Verdict(
+            Finding.INVALID, n=n, unit=unit, because=f"{bad} of {x.size + (0 if y is None else y.size)} seeds gave no number"
+        )
+    sign, threshold = (1, claim.at_least) if claim.at_least is not None else (-1, claim.at_most)
+    assert threshold is not None
+    each = x if y is None else x - y.mean()
+    k = int((sign * each >= sign * threshold).sum())
+    effect, low, high = mean_interval(x, y)
+    floor, ceiling = clopper_pearson(k, len(x))
+    worst, best = (low, high) if sign > 0 else (high, low)
+    meets, misses = sign * worst >= sign * threshold, sign * best < sign * threshold
+    if n < MIN_SEEDS:
+        finding, because = Finding.UNDECIDED, f"{n} seeds; {MIN_SEEDS} are needed to judge"
+    elif meets and floor >= PREVALENCE:
+        finding, because = Finding.SHOWN, f"{k}/{len(x)} seeds alone (95% at least {floor:.2f})"
+    elif misses and ceiling <= 1 - PREVALENCE:
+        finding, because = Finding.REFUTED, f"{k}/{len(x)} seeds alone (95% at most {ceiling:.2f})"
+    else:
+        finding, because = Finding.UNDECIDED, f"{k}/{len(x)} seeds alone; the interval leaves both open"
+    bottom, top = bounds if y is None else (bounds[0] - bounds[1], bounds[1] - bounds[0])
+    return Verdict(finding, effect, max(low, bottom), min(high, top), k, len(x), unit, because)

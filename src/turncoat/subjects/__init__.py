@@ -1,0 +1,1 @@
+"""The things under test: trained networks and scripts."""

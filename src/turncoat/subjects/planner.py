@@ -1,0 +1,272 @@
+"""A small recurrent convolutional network that thinks before it acts.
+
+    code   = tanh(conv3x3(relu(conv3x3(gain * observation))))     what is where, seen once
+    hidden = 0
+    tick:    hidden = relu(hidden + conv3x3(relu(conv3x3(hidden) + conv3x3(code))))
+    logits = conv1x1(relu(conv1x1(hidden)))                       four moves, at every cell
+
+No part of it is told what a wall, a goal, a distance or a plan is. The same tick is repeated for as long as one
+likes, as in Deep Thinking networks (Schwarzschild et al. 2021; Bansal et al. 2022), and the code is recalled at
+every tick, so that an objective that changes while it thinks can be noticed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from turncoat.core import Access, TurncoatError
+from turncoat.worlds.maze import CHANNELS, EXIT, MOVES, WALL
+
+
+@dataclass
+class Thought:
+    """Where thinking ended: `logits` [n, 4, H, W], `hidden` [n, C, H, W], and hidden states after kept ticks."""
+
+    logits: Tensor
+    hidden: Tensor
+    kept: dict[int, Tensor] = field(default_factory=dict)
+
+
+EditCode = Callable[[Tensor], Tensor]  # code -> code
+EditHidden = Callable[[int, Tensor], Tensor]  # (ticks done, hidden) -> hidden
+
+
+class Thinker(Protocol):
+    """What the white-box assays reach into; anything with these three methods can be put to them."""
+
+    def encode(self, observation: Tensor) -> Tensor:
+        """The code [n, E, H, W] of an observation [n, 4, H, W]: where the objective is expected to live."""
+        ...
+
+    def think(
+        self,
+        observation: Tensor,
+        ticks: int,
+        hidden: Tensor | None = None,
+        edit_code: EditCode | None = None,
+        edit_hidden: EditHidden | None = None,
+        keep: Sequence[int] = (),
+    ) -> Thought:
+        """Think for `ticks` more ticks, from `hidden` where given; edits are applied to the code once and to the
+        hidden state after each tick."""
+        ...
+
+    def read(self, hidden: Tensor) -> Tensor:
+        """The move logits [n, 4, H, W] that a hidden state stands for."""
+        ...
+
+
+class PlannerNet(nn.Module):
+    """The network above. With `tied=False` each of `depth` ticks has weights of its own (a feed-forward net);
+    with `recall=False` the objects are shown at the first tick only, and walls after that."""
+
+    def __init__(
+        self, hidden: int, code: int, gain: Sequence[float], recall: bool = True, tied: bool = True, depth: int = 1
+    ) -> None:
+        super().__init__()
+        self.recall, self.tied, self.depth = recall, tied, depth
+        self.look = nn.Conv2d(CHANNELS, code, 3, padding=1)
+        self.code = nn.Conv2d(code, code, 3, padding=1)
+        blocks = 1 if tied else depth
+        self.inject = nn.ModuleList(nn.Conv2d(code, hidden, 3, padding=1) for _ in range(blocks))
+        self.gather = nn.ModuleList(nn.Conv2d(hidden, hidden, 3, padding=1, bias=False) for _ in range(blocks))
+        self.update = nn.ModuleList(nn.Conv2d(hidden, hidden, 3, padding=1) for _ in range(blocks))
+        for layer in self.update:
+            layer.weight.data *= 0.5  # keeps the residual stream small over many ticks
+        self.decide = nn.Conv2d(hidden, hidden, 1)
+        self.move = nn.Conv2d(hidden, 4, 1)
+        self.value = nn.Conv2d(hidden, 1, 1)  # a critic; only sampled training uses it
+        self.register_buffer("gain", torch.tensor(gain)[None, :, None, None])
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def encode(self, observation: Tensor) -> Tensor:
+        seen = (observation * self.gain).contiguous(memory_format=torch.channels_last)
+        return torch.tanh(self.code(F.relu(self.look(seen))))
+
+    def tick(self, hidden: Tensor, drive: Tensor, block: int) -> Tensor:
+        change = self.update[block](F.relu(self.gather[block](hidden) + drive))
+        return F.relu(hidden + change.float())  # the residual stream stays float32 under autocast
+
+    def think(
+        self,
+        observation: Tensor,
+        ticks: int,
+        hidden: Tensor | None = None,
+        edit_code: EditCode | None = None,
+        edit_hidden: EditHidden | None = None,
+        keep: Sequence[int] = (),
+        gradient_from: int = 0,
+    ) -> Thought:
+        """As Thinker.think; gradients flow through ticks `gradient_from` and later only."""
+        if not self.tied and ticks > self.depth:
+            ticks = self.depth  # a feed-forward net has no more layers to give
+        code = self.encode(observation)
+        code = edit_code(code) if edit_code else code
+        walls = observation * torch.tensor([float(c == WALL) for c in range(CHANNELS)])[None, :, None, None]
+        rest = code if self.recall else self.encode(walls)
+        if hidden is None:
+            shape = (len(observation), self.decide.in_channels, *observation.shape[2:])
+            hidden = torch.zeros(shape).contiguous(memory_format=torch.channels_last)
+        kept = {0: hidden} if 0 in keep else {}
+        drives: dict[tuple[int, bool], Tensor] = {}
+        for t in range(ticks):
+            block, first = (0 if self.tied else t), t == 0
+            if (block, first) not in drives:  # the code does not change while it thinks: convolve it once
+                shared = self.recall and (block, not first) in drives
+                source = code if first else rest
+                drives[block, first] = drives[block, not first] if shared else self.inject[block](source)
+            with torch.set_grad_enabled(torch.is_grad_enabled() and t >= gradient_from):
+                hidden = self.tick(hidden, drives[block, first], block)
+                hidden = edit_hidden(t + 1, hidden) if edit_hidden else hidden
+            if t + 1 in keep:
+                kept[t + 1] = hidden
+        return Thought(self.read(hidden), hidden, kept)
+
+    def features(self, hidden: Tensor) -> Tensor:
+        return F.relu(self.decide(hidden))
+
+    def read(self, hidden: Tensor) -> Tensor:
+        return self.move(self.features(hidden)).float()
+
+
+@dataclass
+class Planner:
+    """A subject around a Thinker. `ticks`: how long it thinks when a maze is put before it."""
+
+    module: Any
+    ticks: int
+
+    @property
+    def access(self) -> Access:
+        return Access.WEIGHTS
+
+    def begin(self, n: int, seed: int) -> PlannerSession:
+        return PlannerSession(self)
+
+    def arrays(self) -> Mapping[str, np.ndarray]:
+        return {name: value.detach().contiguous().numpy() for name, value in self.module.state_dict().items()}
+
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> Planner:
+        """Put stored weights in. Raises TurncoatError where they belong to another network."""
+        try:
+            self.module.load_state_dict({name: torch.from_numpy(np.array(a)) for name, a in arrays.items()})
+        except RuntimeError as error:
+            reason = str(error).splitlines()[-1].strip()
+            raise TurncoatError(f"stored weights do not fit this recipe ({reason}); delete the run and train it again")
+        return self
+
+
+class PlannerSession:
+    """Thinks when the maze it sees changes, from the hidden state it is in; then acts greedily on the plan."""
+
+    def __init__(self, subject: Planner) -> None:
+        self.subject = subject
+        self.seen: np.ndarray | None = None
+        self.hidden: Tensor | None = None
+        self.moves = np.zeros((0, 0), np.int64)
+
+    def act(self, observation: Mapping[str, np.ndarray]) -> np.ndarray:
+        grid = observation["grid"]
+        if self.seen is None or not np.array_equal(grid, self.seen):
+            with torch.no_grad():
+                thought = self.subject.module.think(torch.from_numpy(grid), self.subject.ticks, self.hidden)
+            self.seen, self.hidden = grid.copy(), thought.hidden
+            self.moves = thought.logits.argmax(1).flatten(1).numpy()
+        return self.moves[np.arange(len(grid)), observation["cell"]]
+
+
+class ValueIteration(nn.Module):
+    """A scripted reference that *is* a planner: value iteration on one channel's object, a sweep a tick.
+
+    hidden = [V here, and V after each move]; V <- goal + (1 - goal) * discount * max over moves. The goal's code
+    is its channel, as it is drawn, so values and indifference are known in closed form.
+    """
+
+    def __init__(self, channel: int = EXIT + 1, discount: float = 0.97, sharpness: float = 400.0) -> None:
+        super().__init__()
+        self.channel, self.discount, self.sharpness = channel, discount, sharpness
+
+    def encode(self, observation: Tensor) -> Tensor:
+        return torch.stack([observation[:, WALL], observation[:, self.channel]], 1)
+
+    def think(
+        self,
+        observation: Tensor,
+        ticks: int,
+        hidden: Tensor | None = None,
+        edit_code: EditCode | None = None,
+        edit_hidden: EditHidden | None = None,
+        keep: Sequence[int] = (),
+    ) -> Thought:
+        code = self.encode(observation)
+        wall, goal = (edit_code(code) if edit_code else code).unbind(1)
+        if hidden is None:
+            hidden = torch.zeros(len(code), 5, *code.shape[2:])
+        kept = {0: hidden} if 0 in keep else {}
+        for t in range(ticks):
+            value = torch.maximum(goal, self.discount * hidden[:, 1:].amax(1)) * (wall < 0.5)
+            ahead = [torch.roll(value, (-dr, -dc), (1, 2)) for dr, dc in MOVES]
+            open_ = [torch.roll(wall, (-dr, -dc), (1, 2)) < 0.5 for dr, dc in MOVES]
+            after = [torch.where(ok, there, value) for ok, there in zip(open_, ahead, strict=True)]
+            hidden = torch.stack([value, *after], 1)
+            hidden = edit_hidden(t + 1, hidden) if edit_hidden else hidden
+            if t + 1 in keep:
+                kept[t + 1] = hidden
+        return Thought(self.read(hidden), hidden, kept)
+
+    def read(self, hidden: Tensor) -> Tensor:
+        return self.sharpness * hidden[:, 1:]
+
+
+class Lookup(nn.Module):
+    """A scripted reference that is *no* planner: at each cell, the move of the nearest remembered window.
+
+    It remembers `window` x `window` patches of training mazes, walls outside the maze included, with an optimal
+    move for each, and knows nothing else. Ticks change nothing.
+    """
+
+    patches: Tensor
+    answers: Tensor
+
+    def __init__(self, window: int, entries: int) -> None:
+        super().__init__()
+        self.window = window
+        self.register_buffer("patches", torch.zeros(entries, CHANNELS * window * window))
+        self.register_buffer("answers", torch.zeros(entries, dtype=torch.int64))
+
+    def encode(self, observation: Tensor) -> Tensor:
+        half = self.window // 2
+        padded = F.pad(observation, (half,) * 4)
+        padded[:, WALL] = F.pad(observation[:, WALL], (half,) * 4, value=1.0)
+        return F.unfold(padded, self.window).unflatten(2, observation.shape[2:])
+
+    def think(
+        self,
+        observation: Tensor,
+        ticks: int,
+        hidden: Tensor | None = None,
+        edit_code: EditCode | None = None,
+        edit_hidden: EditHidden | None = None,
+        keep: Sequence[int] = (),
+    ) -> Thought:
+        hidden = self.encode(observation)
+        hidden = edit_code(hidden) if edit_code else hidden
+        hidden = edit_hidden(ticks, hidden) if edit_hidden else hidden
+        return Thought(self.read(hidden), hidden, dict.fromkeys(keep, hidden))
+
+    def read(self, hidden: Tensor) -> Tensor:
+        n, _, height, width = hidden.shape
+        queries = hidden.flatten(2).transpose(1, 2).flatten(0, 1)
+        free = queries.unflatten(1, (CHANNELS, -1))[:, WALL, self.window**2 // 2] < 0.5
+        nearest = torch.zeros(len(queries), dtype=torch.int64)
+        # argmin of |q - p|^2 needs no |q|^2; in chunks, since all pairs at once do not fit
+        half_norm = self.patches.square().sum(1) / 2
+        nearest[free] = torch.cat([(half_norm - part @ self.patches.T).argmin(1) for part in queries[free].split(4096)])
+        return F.one_hot(self.answers[nearest], 4).float().unflatten(0, (n, height, width)).permute(0, 3, 1, 2)

@@ -1,0 +1,1 @@
+"""Where subjects live: one world a module."""
