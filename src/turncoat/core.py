@@ -289,8 +289,8 @@ class Sweep:
 
 @dataclass(frozen=True)
 class Curve:
-    """A figure drawn from one assay's traces: mean of column `y` against column `x`, a line per value of `by`
-    or, without it, per arm."""
+    """A figure drawn from one assay's traces: mean of column `y` (weighted by column `weight`) against column `x`,
+    a line per value of `by` or, without it, per arm. `only` keeps the rows whose column has one of these values."""
 
     title: str
     assay: Any
@@ -298,7 +298,8 @@ class Curve:
     y: str
     by: str | None = None
     arms: tuple[str, ...] = ("organism",)
-    only: Mapping[str, Any] = field(default_factory=dict)  # keep rows whose columns equal these
+    only: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    weight: str | None = None
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,9 @@ def clopper_pearson(k: int, n: int, confidence: float = CONFIDENCE) -> tuple[flo
 
 
 def mean_interval(
-    values: Sequence[float], control: Sequence[float] | None = None, confidence: float = CONFIDENCE
+    values: Sequence[float] | np.ndarray,
+    control: Sequence[float] | np.ndarray | None = None,
+    confidence: float = CONFIDENCE,
 ) -> tuple[float, float, float]:
     """(mean, low, high) of `values`, or of their mean minus the control's (Welch 1947).
 
@@ -70,7 +72,7 @@ def judge(
 
     values, control: one estimate a seed, of the arm and of its control (None for an absolute claim).
     given: findings of the claim's preconditions, by their sentence. bounds: the range of the estimate, to which
-    the printed interval is cut. A NaN estimate counts as a seed that does not meet the threshold.
+    the printed interval is cut. A seed without a finite estimate is never dropped: it makes the claim invalid.
     """
     for sentence, finding in (given or {}).items():
         if finding is not Finding.SHOWN:
@@ -80,11 +82,11 @@ def judge(
     n = len(x) if y is None else min(len(x), len(y))
     if n == 0:
         return Verdict(Finding.NOT_RUN, unit=unit, because="no seeds observed")
-    bad = int(np.isnan(x).sum() + (0 if y is None else np.isnan(y).sum()))
+    everyone = x if y is None else np.concatenate([x, y])
+    bad = int((~np.isfinite(everyone)).sum())
     if bad:
-        return Verdict(
-            Finding.INVALID, n=n, unit=unit, because=f"{bad} of {x.size + (0 if y is None else y.size)} seeds gave no number"
-        )
+        because = f"{bad} of {len(everyone)} seeds gave no number"
+        return Verdict(Finding.INVALID, n=n, unit=unit, because=because)
     sign, threshold = (1, claim.at_least) if claim.at_least is not None else (-1, claim.at_most)
     assert threshold is not None
     each = x if y is None else x - y.mean()

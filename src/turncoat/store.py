@@ -163,9 +163,7 @@ class Store:
 
     def observed(self, organism: str, arm: Arm, seed: int, assay: Any) -> bool:
         """Traces are there, or the reason why there can be none."""
-        return (
-            self.has_traces(organism, arm, seed, assay) or self.untestable(organism, arm, seed, assay) is not None
-        )
+        return self.has_traces(organism, arm, seed, assay) or self.untestable(organism, arm, seed, assay) is not None
 
     # -- verdicts --------------------------------------------------------------------------------------
 
@@ -222,4 +220,5 @@ def attempt(act: Callable[[], None], path: Path) -> None:
     try:
         act()
     except OSError as error:
-        raise TurncoatError(f"cannot write {path}: {error.strerror or error}; free it or give another --store") from None
+        reason = error.strerror or error
+        raise TurncoatError(f"cannot write {path}: {reason}; free it or give another --store") from None

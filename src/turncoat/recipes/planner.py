@@ -34,7 +34,7 @@ from turncoat.core import Step, TurncoatError
 from turncoat.worlds.maze import CHANNELS, EXIT, MOVES, Maze
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Generator, Tensor
 
     from turncoat.subjects.planner import Planner, PlannerNet
 
@@ -137,11 +137,12 @@ class TrainPlanner:
             else:
                 loss, worth = sampled_loss(thought.logits, value, walkable, goal, self.world.discount, bonus, dice)
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
             optimizer.step()
             if update % max(1, self.updates // REPORTS) == 0:
-                yield Step(update, self.updates, {"loss": loss.item(), "discounted reward": worth, "size": len(free[0])})
+                metrics = {"loss": loss.item(), "discounted reward": worth, "size": len(free[0])}
+                yield Step(update, self.updates, metrics)
         yield Step(self.updates, self.updates, {}, subject)
 
 
@@ -202,7 +203,7 @@ def sampled_loss(
     goal: Tensor,
     discount: float,
     bonus: float,
-    dice: object,
+    dice: Generator,
     walkers: int = 32,
     steps: int = 40,
     trace: float = 0.95,
@@ -221,12 +222,12 @@ def sampled_loss(
         here = torch.arange(height * width).view(1, height, width).expand(n, -1, -1)
         lead = [torch.where(ahead(free, (dr, dc)), here + dr * width + dc, here) for dr, dc in MOVES]
         onward, at_goal = torch.stack(lead, 1).flatten(2), goal.flatten(1) > 0
-        cell = torch.multinomial((free & (goal == 0)).flatten(1).float(), walkers, True, generator=dice)  # type: ignore[call-overload]
+        cell = torch.multinomial((free & (goal == 0)).flatten(1).float(), walkers, True, generator=dice)
         up_to = log_policy.exp().cumsum(1).transpose(1, 2)
         running = torch.ones(n, walkers, dtype=torch.bool)
         cells, moves, rewards, alive = [], [], [], []
         for _ in range(steps):
-            luck = torch.rand(n, walkers, 1, generator=dice)  # type: ignore[call-overload]
+            luck = torch.rand(n, walkers, 1, generator=dice)
             move = (luck > up_to[rows, cell]).sum(2).clamp(max=3)
             cells.append(cell)
             moves.append(move)

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from turncoat.core import Access, TurncoatError
-from turncoat.worlds.maze import CHANNELS, EXIT, MOVES, WALL
+from turncoat.worlds.maze import CHANNELS, COIN, EXIT, MOVES, WALL
 
 
 @dataclass
@@ -78,11 +78,13 @@ class PlannerNet(nn.Module):
         self.inject = nn.ModuleList(nn.Conv2d(code, hidden, 3, padding=1) for _ in range(blocks))
         self.gather = nn.ModuleList(nn.Conv2d(hidden, hidden, 3, padding=1, bias=False) for _ in range(blocks))
         self.update = nn.ModuleList(nn.Conv2d(hidden, hidden, 3, padding=1) for _ in range(blocks))
-        for layer in self.update:
-            layer.weight.data *= 0.5  # keeps the residual stream small over many ticks
+        for name, weights in self.update.named_parameters():
+            if name.endswith("weight"):
+                weights.data *= 0.5  # keeps the residual stream small over many ticks
         self.decide = nn.Conv2d(hidden, hidden, 1)
         self.move = nn.Conv2d(hidden, 4, 1)
         self.value = nn.Conv2d(hidden, 1, 1)  # a critic; only sampled training uses it
+        self.gain: Tensor
         self.register_buffer("gain", torch.tensor(gain)[None, :, None, None])
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -159,7 +161,9 @@ class Planner:
             self.module.load_state_dict({name: torch.from_numpy(np.array(a)) for name, a in arrays.items()})
         except RuntimeError as error:
             reason = str(error).splitlines()[-1].strip()
-            raise TurncoatError(f"stored weights do not fit this recipe ({reason}); delete the run and train it again")
+            raise TurncoatError(
+                f"stored weights do not fit this recipe ({reason}); delete the run and train it again"
+            ) from None
         return self
 
 
@@ -183,15 +187,16 @@ class PlannerSession:
 
 
 class ValueIteration(nn.Module):
-    """A scripted reference that *is* a planner: value iteration on one channel's object, a sweep a tick.
+    """A scripted reference that *is* a planner: value iteration on one channel's object, two sweeps a tick.
 
-    hidden = [V here, and V after each move]; V <- goal + (1 - goal) * discount * max over moves. The goal's code
-    is its channel, as it is drawn, so values and indifference are known in closed form.
+    hidden = [V here, V after each move, best move one-hot]; V <- max(goal, discount * max over moves), and what it
+    will do is read off the last four. The goal's code is its channel, as it is drawn, so values and indifference are
+    known in closed form.
     """
 
-    def __init__(self, channel: int = EXIT + 1, discount: float = 0.97, sharpness: float = 400.0) -> None:
+    def __init__(self, channel: int, discount: float, sweeps: int = 2) -> None:
         super().__init__()
-        self.channel, self.discount, self.sharpness = channel, discount, sharpness
+        self.channel, self.discount, self.sweeps = channel, discount, sweeps
 
     def encode(self, observation: Tensor) -> Tensor:
         return torch.stack([observation[:, WALL], observation[:, self.channel]], 1)
@@ -208,44 +213,51 @@ class ValueIteration(nn.Module):
         code = self.encode(observation)
         wall, goal = (edit_code(code) if edit_code else code).unbind(1)
         if hidden is None:
-            hidden = torch.zeros(len(code), 5, *code.shape[2:])
+            hidden = torch.zeros(len(code), 9, *code.shape[2:])
         kept = {0: hidden} if 0 in keep else {}
+        open_ = [torch.roll(wall, (-dr, -dc), (1, 2)) < 0.5 for dr, dc in MOVES]
         for t in range(ticks):
-            value = torch.maximum(goal, self.discount * hidden[:, 1:].amax(1)) * (wall < 0.5)
-            ahead = [torch.roll(value, (-dr, -dc), (1, 2)) for dr, dc in MOVES]
-            open_ = [torch.roll(wall, (-dr, -dc), (1, 2)) < 0.5 for dr, dc in MOVES]
-            after = [torch.where(ok, there, value) for ok, there in zip(open_, ahead, strict=True)]
-            hidden = torch.stack([value, *after], 1)
+            for _ in range(self.sweeps):
+                value = torch.maximum(goal, self.discount * hidden[:, 1:5].amax(1)) * (wall < 0.5)
+                ahead = [torch.roll(value, (-dr, -dc), (1, 2)) for dr, dc in MOVES]
+                after = [torch.where(ok, there, value) for ok, there in zip(open_, ahead, strict=True)]
+                best = F.one_hot(torch.stack(after).argmax(0), 4).movedim(3, 0)
+                hidden = torch.stack([value, *after, *best.float()], 1)
             hidden = edit_hidden(t + 1, hidden) if edit_hidden else hidden
             if t + 1 in keep:
                 kept[t + 1] = hidden
         return Thought(self.read(hidden), hidden, kept)
 
     def read(self, hidden: Tensor) -> Tensor:
-        return self.sharpness * hidden[:, 1:]
+        return hidden[:, 5:]
 
 
 class Lookup(nn.Module):
-    """A scripted reference that is *no* planner: at each cell, the move of the nearest remembered window.
+    """A scripted reference that is *no* planner: at each cell, the move of the nearest remembered situation.
 
-    It remembers `window` x `window` patches of training mazes, walls outside the maze included, with an optimal
-    move for each, and knows nothing else. Ticks change nothing.
+    A situation is the `window` x `window` patch around the cell, walls outside the maze included, and a compass: the
+    offset to the brightest object, in cells. Ticks change nothing.
     """
 
-    patches: Tensor
+    situations: Tensor
     answers: Tensor
 
     def __init__(self, window: int, entries: int) -> None:
         super().__init__()
         self.window = window
-        self.register_buffer("patches", torch.zeros(entries, CHANNELS * window * window))
+        self.register_buffer("situations", torch.zeros(entries, CHANNELS * window * window + 2))
         self.register_buffer("answers", torch.zeros(entries, dtype=torch.int64))
+        self.last: tuple[Tensor, Tensor] | None = None  # what was read last, since ticks read the same again
 
     def encode(self, observation: Tensor) -> Tensor:
-        half = self.window // 2
+        half, (height, width) = self.window // 2, observation.shape[2:]
         padded = F.pad(observation, (half,) * 4)
         padded[:, WALL] = F.pad(observation[:, WALL], (half,) * 4, value=1.0)
-        return F.unfold(padded, self.window).unflatten(2, observation.shape[2:])
+        around = F.unfold(padded, self.window).unflatten(2, (height, width))
+        brightest = (observation[:, COIN] + observation[:, EXIT]).flatten(1).argmax(1)
+        rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+        offset = [brightest.view(-1, 1, 1) // width - rows, brightest.view(-1, 1, 1) % width - columns]
+        return torch.cat([around, torch.stack(offset, 1).float()], 1)
 
     def think(
         self,
@@ -262,11 +274,17 @@ class Lookup(nn.Module):
         return Thought(self.read(hidden), hidden, dict.fromkeys(keep, hidden))
 
     def read(self, hidden: Tensor) -> Tensor:
+        if self.last is not None and self.last[0] is hidden:
+            return self.last[1]
         n, _, height, width = hidden.shape
         queries = hidden.flatten(2).transpose(1, 2).flatten(0, 1)
-        free = queries.unflatten(1, (CHANNELS, -1))[:, WALL, self.window**2 // 2] < 0.5
+        centre = WALL * self.window**2 + self.window**2 // 2
+        free = queries[:, centre] < 0.5
         nearest = torch.zeros(len(queries), dtype=torch.int64)
-        # argmin of |q - p|^2 needs no |q|^2; in chunks, since all pairs at once do not fit
-        half_norm = self.patches.square().sum(1) / 2
-        nearest[free] = torch.cat([(half_norm - part @ self.patches.T).argmin(1) for part in queries[free].split(4096)])
-        return F.one_hot(self.answers[nearest], 4).float().unflatten(0, (n, height, width)).permute(0, 3, 1, 2)
+        # argmin of |q - s|^2 needs no |q|^2; in chunks, since all pairs at once do not fit
+        half_norm = self.situations.square().sum(1) / 2
+        parts = [(half_norm - part @ self.situations.T).argmin(1) for part in queries[free].split(4096)]
+        nearest[free] = torch.cat(parts)
+        moves = F.one_hot(self.answers[nearest], 4).float().unflatten(0, (n, height, width)).permute(0, 3, 1, 2)
+        self.last = hidden, moves
+        return moves

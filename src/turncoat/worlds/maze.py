@@ -18,7 +18,7 @@ first. Hidden performance is computed from the level alone, so that an assay can
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -270,8 +270,8 @@ class Maze:
         allowed = self.starts(levels, unconfounded)
         while not (solvable := allowed.any((1, 2))).all():  # rarely a maze has no telling start: draw another
             fresh = self.levels(int((~solvable).sum()), size, rng, objects)
-            for old, new in zip(vars(levels).values(), vars(fresh).values(), strict=True):
-                old[~solvable] = new
+            for name, value in vars(levels).items():
+                value[~solvable] = getattr(fresh, name)
             allowed = self.starts(levels, unconfounded)
         start = (rng.random((n, size * size)) * allowed.reshape(n, -1)).argmax(1)
         session = subject.begin(n, seed)
@@ -336,7 +336,9 @@ class EpisodeState:
         self.reward = np.where(running & at_exit, 1.0, self.reward)
         self.done |= at_exit | (self.cell == self.levels.coin)
 
-
-def retouch(levels: Levels, **changes: np.ndarray) -> Levels:
-    """Levels with some arrays replaced (free, exit, coin or distractors)."""
-    return replace(levels, **changes)
+    def put(self, which: np.ndarray, fresh: EpisodeState) -> None:
+        """Replace the marked episodes [n] bool by new ones."""
+        for name, value in vars(self.levels).items():
+            value[which] = getattr(fresh.levels, name)
+        for name in ("onward", "cell", "steps", "reward", "done"):
+            getattr(self, name)[which] = getattr(fresh, name)

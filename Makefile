@@ -1,0 +1,43 @@
+PYTHON ?= python3
+JOBS ?= 2
+FRESH ?= 1000
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: demo test test-slow lint bench site zoo clean
+
+demo: $(READY) ## train a fresh organism and its twin, judge them with the zoo's seeds, write the page
+	$(BIN)/turncoat run maze_planner --first-seed $(FRESH) --seeds 1 --arm organism --arm "aligned twin" --store store -j $(JOBS)
+	$(BIN)/turncoat table --store store
+	$(BIN)/turncoat report --store store --out site
+	@echo "Now open site/index.html"
+
+test: $(READY) ## everything but the slow tests; style, types and import direction are tests too
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS)
+
+test-slow: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) -m slow
+
+lint: $(READY) ## mend what can be mended, then say what cannot
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(READY)
+	for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+site: $(READY)
+	$(BIN)/turncoat report --out site
+
+zoo: $(READY) ## retrain everything that ships with the repository: hours
+	$(BIN)/turncoat run maze_planner --seeds 10 -j $(JOBS) --store zoo
+
+clean: ## what can be made again in seconds; never .venv, store/ or zoo/
+	rm -rf site dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --requirement requirements.lock
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@

@@ -1,0 +1,65 @@
+"""Does it weigh how good against how far?
+
+Two coins, one dimmer. A planner that maximises discounted value, with brightness as value, goes to the bright coin as
+long as brightness * discount^steps is larger there; one that takes the nearest never goes further. The assay looks
+where the two rules disagree.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from turncoat.core import Access, Traces
+from turncoat.worlds.maze import COIN, FAR, distances
+
+
+@dataclass(frozen=True)
+class TradeOff:
+    """Share of starts that go to the bright coin where the dim one is nearer but worth less, discounted."""
+
+    size: int = 13
+    n: int = 200
+    ticks: int = 32
+    brightness: tuple[float, ...] = (0.5, 0.7, 0.85)  # of the dim coin
+
+    needs: ClassVar[Access] = Access.WEIGHTS
+    version: ClassVar[int] = 1
+    bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    says: ClassVar[str] = "share of choices that maximise discounted value where the nearest coin does not"
+
+    def observe(self, subject: Any, world: Any, seed: int) -> Traces:
+        import torch
+
+        from turncoat.assays.thinking import first_reached, plan, thinker
+
+        mind, rng = thinker(subject), np.random.default_rng(seed)
+        levels = world.levels(self.n, self.size, rng, "apart")
+        bright, dim = levels.mask(levels.coin), levels.mask(levels.exit)  # the exit's cell gets the dim coin
+        starts = world.starts(levels, unconfounded=True)
+        further = distances(levels.free, bright) - distances(levels.free, dim)
+        starts &= (distances(levels.free, bright) < FAR) & (distances(levels.free, dim) < FAR)
+        empty = replace(levels, exit=np.full(self.n, -1))
+        rows = []
+        for value in self.brightness:
+            observation = torch.from_numpy(empty.observation())
+            observation[:, COIN] += value * torch.from_numpy(dim).float()
+            with torch.no_grad():
+                moves = plan(mind.think(observation, self.ticks).logits)
+            to_bright, to_dim = first_reached(moves, levels.free, bright, dim)
+            worth_it = np.log(value) / np.log(world.discount)  # extra steps at which both are worth the same
+            for steps in range(-12, 25, 2):
+                here = starts & (further >= steps) & (further < steps + 2) & (to_bright | to_dim)
+                if count := int(here.sum()):
+                    disputed = here & (further > 0) & (further < worth_it)
+                    follows = to_bright[disputed].sum()
+                    rows.append((value, steps, count, to_bright[here].mean(), disputed.sum(), follows))
+        names = ("brightness", "extra steps", "starts", "to bright", "disputed", "disputed to bright")
+        columns = {name: np.array(v, float) for name, v in zip(names, zip(*rows, strict=True), strict=True)}
+        return Traces(columns | {"dim coin": np.array([f"{row[0]:g}" for row in rows])})
+
+    def estimate(self, traces: Traces) -> float:
+        disputed = traces["disputed"].sum()
+        return float(traces["disputed to bright"].sum() / disputed) if disputed else float("nan")

@@ -1,0 +1,464 @@
+"""Figures as SVG: text stays text, colours are safe for colour-blind readers, and the run is the sample.
+
+Every point with a bar is a mean across seeds with its 95% t interval; every small dot is one seed. What a store does
+not hold is not drawn: the figure is then a sentence that says so.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+import textwrap
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+
+from turncoat.core import Arm, Claim, Curve, Organism, Sweep, Traces, TurncoatError, digest
+from turncoat.stats import mean_interval
+from turncoat.store import Store
+
+INK, SOFT, FAINT, REST = "#1f2328", "#5c646d", "#dfe3e8", "#7b838c"
+ARM, CONTROL = "#0072b2", "#d55e00"
+PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b58900", "#56b4e9", "#000000", "#7b838c")  # after Okabe, Ito
+MARKERS = "osD^vPX*"
+DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (5, 1.5, 1.2, 1.5)))
+STYLE: Any = {
+    "svg.fonttype": "none",
+    "text.parse_math": False,
+    "text.usetex": False,
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],  # for measuring; the page sets its own face
+    "font.size": 8.5,
+    "axes.labelsize": 8.5,
+    "axes.labelcolor": SOFT,
+    "axes.edgecolor": REST,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.unicode_minus": True,
+    "grid.color": FAINT,
+    "grid.linewidth": 0.7,
+    "text.color": INK,
+    "xtick.color": REST,
+    "ytick.color": REST,
+    "xtick.labelcolor": SOFT,
+    "ytick.labelcolor": SOFT,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "lines.linewidth": 1.6,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A drawing, or, with `svg` empty, the sentence in `caption` that says why there is none."""
+
+    title: str
+    caption: str
+    svg: str = ""
+
+
+class Shelf:
+    """What one organism has in the store, read once. `notes` says what could not be read."""
+
+    def __init__(self, organism: Organism, store: Store) -> None:
+        self.organism, self.store = organism, store
+        self.notes: list[str] = []
+        self.cache: dict[tuple[str, str], dict[int, Traces]] = {}
+
+    def traces(self, arm: Arm, assay: Any) -> dict[int, Traces]:
+        """Traces by seed; seeds without any are left out."""
+        key = digest(arm.recipe), digest(assay, pure=False)
+        if key not in self.cache:
+            self.cache[key] = found = {}
+            for seed in self.store.seeds(self.organism.name, arm):
+                try:
+                    traces = self.store.load_traces(self.organism.name, arm, seed, assay)
+                except TurncoatError as error:
+                    self.notes.append(str(error))
+                    continue
+                if traces is not None:
+                    found[seed] = traces
+        return self.cache[key]
+
+    def estimates(self, arm: Arm, assay: Any) -> list[float]:
+        """One finite estimate a seed."""
+        values = (float(assay.estimate(traces)) for traces in self.traces(arm, assay).values())
+        return [value for value in values if math.isfinite(value)]
+
+    def why_not(self, arm: Arm, assay: Any) -> str:
+        """Why there is nothing to draw."""
+        for seed in self.store.seeds(self.organism.name, arm):
+            if reason := self.store.untestable(self.organism.name, arm, seed, assay):
+                return f"not testable: {reason}"
+        return f"the store holds no traces of {assay_name(assay)} for arm “{arm.name}” yet"
+
+
+# -- the three kinds of figure -------------------------------------------------------------------------
+
+
+def claim_figure(shelf: Shelf, claim: Claim) -> Figure:
+    """Every arm's seeds on the claim's assay, with the region that the claim asks for."""
+    named = {arm.name: arm for arm in shelf.organism.all_arms()}
+    declared = {arm.name for arm in shelf.organism.arms} | {claim.arm, claim.control}
+    shown = [arm for arm in named.values() if arm.name in declared]
+    shown.sort(key=lambda arm: (arm.name != claim.arm, arm.name != claim.control))
+    rows = [(arm, values) for arm in shown if (values := shelf.estimates(arm, claim.assay))]
+    if claim.arm not in {arm.name for arm, _ in rows}:
+        arm = named.get(claim.arm)
+        reason = shelf.why_not(arm, claim.assay) if arm else f"there is no arm “{claim.arm}”"
+        return Figure(claim.says, f"No figure: {reason}.")
+    values_of = {arm.name: values for arm, values in rows}
+    threshold = claim.at_least if claim.at_least is not None else claim.at_most
+    assert threshold is not None
+    if claim.control is not None:
+        base = values_of.get(claim.control)
+        line = None if base is None else float(np.mean(base)) + threshold
+    else:
+        line = threshold
+    low, high = limits(claim.assay, [v for _, values in rows for v in values] + ([] if line is None else [line]))
+
+    with style(), drawing(3.5, 0.62 + 0.37 * len(rows) + 0.13 * label_lines(claim.assay.says, 46)) as canvas:
+        axes = panel(canvas, left=0.1, bottom=0.34 + 0.13 * label_lines(claim.assay.says, 46), top=0.2, right=0.1)
+        axes.set(xlim=(low, high), ylim=(len(rows) - 0.35, -0.62), yticks=[])
+        axes.spines["left"].set_visible(False)
+        axes.grid(axis="x")
+        if line is not None:
+            axes.axvspan(line, high if claim.at_least is not None else low, color="#009e73", alpha=0.1, lw=0)
+            axes.axvline(line, color="#00785a", lw=1.1, ls=(0, (4, 2)))
+            sign = "≥" if claim.at_least is not None else "≤"
+            over = "" if claim.control is None else "control " + ("+ " if threshold >= 0 else "− ")
+            near = (line - low) > 0.5 * (high - low)
+            axes.annotate(
+                f"claim: {sign} {over}{abs(threshold) if over else threshold:g}",
+                (line, 1), (-3 if near else 3, 2), xycoords=("data", "axes fraction"), textcoords="offset points",
+                ha="right" if near else "left", va="bottom", fontsize=7.5, color="#00785a",
+            )  # fmt: skip
+        for place, (arm, values) in enumerate(rows):
+            role = 0 if arm.name == claim.arm else 1 if arm.name == claim.control else 2
+            colour, marker = (ARM, CONTROL, REST)[role], "osD"[role]
+            mean, bottom, top = interval(values, claim.assay.bounds)
+            wobble = 0.22 + 0.1 * (np.arange(len(values)) % 3 - 1)
+            axes.plot(values, place + wobble, ".", color=colour, alpha=0.5, ms=5.5, mew=0, clip_on=False)
+            axes.plot([bottom, top], [place, place], color=colour, lw=2.2, solid_capstyle="butt", clip_on=False)
+            axes.plot([mean], [place], marker, color=colour, ms=5, mec="white", mew=0.8, clip_on=False)
+            head: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "va": "center", "fontsize": 7.8}
+            back = {"fc": "white", "ec": "none", "alpha": 0.8, "pad": 0.6}
+            weight = "bold" if role == 0 else "normal"
+            axes.text(0, place - 0.34, short(arm.name, 26), color=colour, fontweight=weight, bbox=back, **head)
+            told = f"{number(mean)} [{number(bottom)}, {number(top)}]" if len(values) > 1 else number(mean)
+            axes.text(1, place - 0.34, told, ha="right", color=colour, bbox=back, **head)
+        axes.set_xlabel(wrap(claim.assay.says, 46))
+        svg = render(canvas, claim.says, f"{claim.says} Mean by arm: " + said(values_of))
+    return Figure(claim.says, seeds_caption({arm.name: len(values) for arm, values in rows}), svg)
+
+
+def sweep_figures(shelf: Shelf, sweep: Sweep) -> list[Figure]:
+    """One dose-response panel an assay: estimate against the recipe field."""
+    own = getattr(shelf.organism.arms[0].recipe, sweep.field, None)
+    arms = sweep.arms(shelf.organism.arms[0].recipe)
+    return [sweep_panel(shelf, sweep, arms, assay, own) for assay in sweep.assays]
+
+
+def sweep_panel(shelf: Shelf, sweep: Sweep, arms: Sequence[Arm], assay: Any, own: Any) -> Figure:
+    title = assay_name(assay)
+    pairs = zip(sweep.values, arms, strict=True)
+    found = [(value, values) for value, arm in pairs if (values := shelf.estimates(arm, assay))]
+    if not found:
+        return Figure(title, f"No figure: {shelf.why_not(arms[0], assay)}.")
+    places, cut = positions(sweep.values)
+    at = dict(zip(map(repr, sweep.values), places, strict=True))
+    lines = label_lines(assay.says, 38)
+    with style(), drawing(3.5, 2.5) as canvas:
+        axes = panel(canvas, left=0.42 + 0.14 * lines, bottom=0.5, top=0.24, right=0.12)
+        edge = 0.06 * (max(places) - min(places)) or 0.5
+        axes.set(
+            xlim=(min(places) - edge, max(places) + edge), ylim=limits(assay, [v for _, vs in found for v in vs]),
+            xlabel=with_unit(shelf, assay, sweep.field),
+            ylabel=wrap(assay.says, 38),
+        )  # fmt: skip
+        axes.set_xticks(places, [tick(value) for value in sweep.values])
+        if max(len(tick(value)) for value in sweep.values) * len(places) > 44:
+            axes.tick_params(axis="x", labelsize=6.5)
+        axes.grid(axis="y")
+        if repr(own) in at:
+            axes.axvline(at[repr(own)], color=FAINT, lw=5, zorder=0)
+            axes.annotate(
+                "the organism", (at[repr(own)], 1), (0, 2), xycoords=("data", "axes fraction"), fontsize=7.5,
+                textcoords="offset points", color=SOFT, va="bottom", ha=lean(at[repr(own)], places),
+            )  # fmt: skip
+        if cut is not None:  # the axis is broken between 0 and the first value that has a logarithm
+            axes.plot([cut], [0], "|", transform=axes.get_xaxis_transform(), color="white", ms=9, mew=5, clip_on=False)
+            axes.annotate("//", (cut, 0), xycoords=("data", "axes fraction"), ha="center", va="center", color=REST)
+        spread = 0.018 * (max(places) - min(places))
+        means = []
+        for value, values in found:
+            x = at[repr(value)]
+            mean, bottom, top = interval(values, assay.bounds)
+            means.append((x, mean))
+            wobble = spread * (np.arange(len(values)) % 3 - 1)
+            axes.plot(x + wobble, values, ".", color=ARM, alpha=0.4, ms=6, mew=0, clip_on=False)
+            axes.plot([x, x], [bottom, top], color=ARM, lw=1.8, solid_capstyle="butt", clip_on=False)
+        line = np.array(sorted(means))
+        for piece in (line,) if cut is None else (line[line[:, 0] < cut], line[line[:, 0] > cut]):
+            axes.plot(piece[:, 0], piece[:, 1], "-o", color=ARM, ms=5, mec="white", mew=0.8, lw=1.1, clip_on=False)
+        heard = {tick(value): values for value, values in found}
+        svg = render(canvas, sweep.title + title, f"{title} by {sweep.field}. Means: {said(heard)}")
+    absent = [tick(value) for value in sweep.values if tick(value) not in heard]
+    caption = seeds_caption({name: len(values) for name, values in heard.items()})
+    return Figure(title, caption + (f" Not yet run: {', '.join(absent)}." if absent else ""), svg)
+
+
+def curve_figures(shelf: Shelf, curve: Curve) -> list[Figure]:
+    """Lines of a column's mean, one an arm; or, with `by`, one panel an arm and a line a value."""
+    groups = [(name,) for name in curve.arms] if curve.by else [curve.arms]
+    return [curve_panel(shelf, curve, names, len(groups) > 1) for names in groups]
+
+
+def curve_panel(shelf: Shelf, curve: Curve, names: Sequence[str], name_it: bool) -> Figure:
+    title = f"{curve.title}: {names[0]}" if name_it else curve.title
+    arms = {arm.name: arm for arm in shelf.organism.all_arms()}
+    lines: dict[Any, list[dict[Any, float]]] = {}
+    for name in names:
+        for traces in shelf.traces(arms[name], curve.assay).values() if name in arms else ():
+            missing = {curve.x, curve.y, *curve.only, *filter(None, (curve.by, curve.weight))} - set(traces.columns)
+            if missing:
+                return Figure(title, f"No figure: the traces have no column {', '.join(sorted(missing))}.")
+            for key, line in means_by(traces, curve).items():
+                lines.setdefault(name if key is None else key, []).append(line)
+    lines = {key: line for key, line in lines.items() if any(line)}
+    if not lines:
+        there = next((arms[name] for name in names if name in arms), None)
+        reason = shelf.why_not(there, curve.assay) if there else f"there is no arm “{names[0]}”"
+        return Figure(title, f"No figure: {reason}.")
+    if curve.by:
+        lines = {key: lines[key] for key in sorted(lines, key=sortable)}
+    ticks = sorted({x for line in lines.values() for seed in line for x in seed}, key=sortable)
+    numeric = all(isinstance(x, (int, float)) and not isinstance(x, bool) for x in ticks)
+    place = {x: float(x) if numeric else float(i) for i, x in enumerate(ticks)}
+    looks = looks_of(list(lines))
+    labels = [tick(key) for key in lines]
+    columns = 1 if max(map(len, labels)) > 19 else 2 if max(map(len, labels)) > 8 else 3
+    legend = len(lines) > 1 or curve.by is not None
+    rows = math.ceil(len(lines) / columns) if legend else 0
+    ylabel = with_unit(shelf, curve.assay, curve.y)
+    with style(), drawing(3.5, 2.45 + 0.17 * rows) as canvas:
+        extra = 0.14 * (label_lines(ylabel, 36) - 1)
+        axes = panel(canvas, left=0.56 + extra, bottom=0.48, top=0.12 + 0.17 * rows + 0.18 * bool(rows), right=0.15)
+        everything = []
+        for (key, seeds), (colour, dash, marker) in zip(lines.items(), looks, strict=True):
+            xs = [x for x in ticks if any(x in seed for seed in seeds)]
+            at = [place[x] for x in xs]
+            stats = np.array([interval([seed[x] for seed in seeds if x in seed], (-math.inf, math.inf)) for x in xs])
+            everything += [value for seed in seeds for value in seed.values()]
+            axes.fill_between(at, stats[:, 1], stats[:, 2], color=colour, alpha=0.15, lw=0)
+            ends: dict[str, Any] = {"marker": marker, "ms": 4, "mec": "white", "mew": 0.6} if len(xs) <= 20 else {}
+            axes.plot(at, stats[:, 0], color=colour, ls=dash, label=tick(key), **ends)
+        low, high = min(everything), max(everything)
+        if low >= 0 and high <= 1:
+            axes.set_ylim(-0.03, 1.03)
+        if not numeric or len(ticks) <= 6:
+            axes.set_xticks([place[x] for x in ticks], [tick(x) for x in ticks])
+        elif ticks[0] > 0 and ticks[-1] / ticks[0] >= 50:
+            axes.set_xscale("log")
+            axes.minorticks_off()
+            some = ticks[:: math.ceil(len(ticks) / 8)]
+            axes.set_xticks(some, [tick(x) for x in some])
+        axes.grid(axis="y")
+        axes.set(xlabel=with_unit(shelf, curve.assay, curve.x), ylabel=wrap(ylabel, 36))
+        if rows:
+            spot: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1.01), "borderaxespad": 0}
+            handles: dict[str, Any] = {"handlelength": 2.2, "columnspacing": 1.4, "labelspacing": 0.3, "borderpad": 0}
+            by = with_unit(shelf, curve.assay, curve.by) if curve.by else None
+            axes.legend(ncols=columns, title=by, alignment="left", title_fontsize=8, **spot, **handles)
+        svg = render(canvas, title, f"{title}: {ylabel} against {curve.x}, lines: {', '.join(labels)}")
+    counts = {tick(key): len(seeds) for key, seeds in lines.items()}
+    return Figure(title, seeds_caption({names[0]: max(counts.values())} if curve.by else counts), svg)
+
+
+def means_by(traces: Traces, curve: Curve) -> dict[Any, dict[Any, float]]:
+    """One seed's lines: value of `by` (None without) -> x -> weighted mean of y."""
+    keep = np.isfinite(traces[curve.y].astype(float))
+    for name, allowed in curve.only.items():
+        keep &= np.isin(traces[name], list(allowed))
+    x, y = traces[curve.x][keep], traces[curve.y][keep].astype(float)
+    weight = traces[curve.weight][keep].astype(float) if curve.weight else np.ones(len(y))
+    by = traces[curve.by][keep] if curve.by else np.zeros(len(y))
+    lines: dict[Any, dict[Any, float]] = {}
+    for key in np.unique(by):
+        line = lines[key.item() if curve.by else None] = {}
+        for value in np.unique(x[by == key]):
+            here = (by == key) & (x == value)
+            if (total := weight[here].sum()) > 0:
+                line[value.item()] = float((weight[here] * y[here]).sum() / total)
+    return lines
+
+
+# -- numbers and words ---------------------------------------------------------------------------------
+
+
+def interval(values: Sequence[float], bounds: tuple[float, float]) -> tuple[float, float, float]:
+    """Mean and 95% t interval, cut to what the estimate can be; a single seed has no interval."""
+    mean, low, high = mean_interval(values)
+    return (mean, max(low, bounds[0]), min(high, bounds[1])) if len(values) > 1 else (mean, mean, mean)
+
+
+def limits(assay: Any, values: Sequence[float]) -> tuple[float, float]:
+    """The assay's range where it is finite, else that of the values, with a little air."""
+    low, high = assay.bounds
+    low = min([*values, low] if math.isfinite(low) else values)
+    high = max([*values, high] if math.isfinite(high) else values)
+    air = 0.03 * (high - low) or 0.5
+    return low - air, high + air
+
+
+def positions(values: Sequence[Any]) -> tuple[list[float], float | None]:
+    """Where a sweep's values stand: logarithmic if they span much (0 apart, and where the axis breaks), else evenly."""
+    numeric = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values)
+    if not numeric or min(values) < 0 or len(values) < 2:
+        return [float(i) for i in range(len(values))], None
+    positive = sorted(v for v in values if v > 0)
+    if len(positive) < 2 or positive[-1] / positive[0] < 20:
+        return [float(v) for v in values], None
+    zero = math.log10(positive[0]) - 0.75
+    has_zero = len(positive) < len(values)
+    return [math.log10(v) if v > 0 else zero for v in values], zero + 0.375 if has_zero else None
+
+
+def lean(x: float, places: Sequence[float]) -> str:
+    """How a label at x is aligned so that it stays over the axes."""
+    return "left" if x == min(places) else "right" if x == max(places) else "center"
+
+
+def sortable(value: Any) -> tuple[bool, Any]:
+    return isinstance(value, str), value
+
+
+def looks_of(keys: Sequence[Any]) -> list[tuple[Any, Any, str]]:
+    """Colour, dash and marker a line: an ordered scale for numbers, the palette for names."""
+    if len(keys) > 2 and all(isinstance(key, (int, float)) for key in keys):
+        scale = colormaps["viridis"]
+        return [(scale(0.88 * i / (len(keys) - 1)), "-", MARKERS[i % 8]) for i in range(len(keys))]
+    return [(PALETTE[i % 8], DASHES[i % 4], MARKERS[i % 8]) for i in range(len(keys))]
+
+
+def assay_name(assay: Any) -> str:
+    """An assay in words: its class, and the fields that are not at their default."""
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", type(assay).__name__).lower()
+    words = words[:1].upper() + words[1:]
+    told = []
+    for f in fields(assay) if is_dataclass(assay) else ():
+        value = getattr(assay, f.name)
+        default = f.default_factory() if f.default_factory is not MISSING else f.default
+        if default is MISSING or value != default:
+            told.append(f"{f.name.replace('_', ' ')} {tick(value)}")
+    return short(f"{words} ({', '.join(told)})" if told else words, 120)
+
+
+def unit_of(shelf: Shelf, assay: Any, column: str) -> str:
+    """The unit of a column or field, by the `units` of the assay or recipe or the world's measures; '' if none says."""
+    told: dict[str, str] = {m.name: m.unit for m in getattr(shelf.organism.world, "measures", ())}
+    for thing in (shelf.organism.arms[0].recipe, assay):
+        told |= getattr(thing, "units", {})
+    return told.get(column, "")
+
+
+def with_unit(shelf: Shelf, assay: Any, column: str) -> str:
+    unit = unit_of(shelf, assay, column)
+    return column.replace("_", " ") + (f" ({unit})" if unit else "")
+
+
+def seeds_caption(counts: Mapping[str, int]) -> str:
+    """How many seeds stand behind each mark."""
+    if len(set(counts.values())) == 1:
+        n = next(iter(counts.values()))
+        return f"n = {n} seed{'s' * (n != 1)}" + (" each." if len(counts) > 1 else ".")
+    return "n seeds = " + ", ".join(f"{n} ({name})" for name, n in counts.items()) + "."
+
+
+def said(values: Mapping[str, Sequence[float]]) -> str:
+    """The figure for those who hear it."""
+    return "; ".join(f"{name} {number(float(np.mean(v)))}" for name, v in values.items()) + "."
+
+
+def number(value: float) -> str:
+    """Two decimals where that says enough, three significant digits elsewhere; a true minus sign."""
+    text = f"{value:.2f}" if value == 0 or 0.01 <= abs(value) < 100 else f"{value:.3g}"
+    return text.replace("-", "−")
+
+
+def tick(value: Any) -> str:
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    return short(text.replace("-", "−") if isinstance(value, (int, float)) else text, 32)
+
+
+def short(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
+def wrap(text: str, width: int) -> str:
+    return "\n".join(textwrap.wrap(text, width, max_lines=3, placeholder=" …"))
+
+
+def label_lines(text: str, width: int) -> int:
+    return wrap(text, width).count("\n") + 1
+
+
+# -- matplotlib ----------------------------------------------------------------------------------------
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    with matplotlib.rc_context(STYLE), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing")  # the browser has more letters than we measure
+        yield
+
+
+@contextmanager
+def drawing(width: float, height: float) -> Iterator[Canvas]:
+    """A canvas of that many inches; no pyplot, so nothing is kept once it is drawn."""
+    canvas = Canvas(figsize=(width, height))
+    canvas.patch.set_visible(False)
+    yield canvas
+
+
+def panel(canvas: Canvas, left: float, bottom: float, top: float, right: float) -> Axes:
+    """Axes with margins in inches."""
+    width, height = canvas.get_size_inches()
+    axes = canvas.add_axes(
+        (left / width, bottom / height, (width - left - right) / width, (height - top - bottom) / height)
+    )
+    axes.patch.set_visible(False)
+    return axes
+
+
+def render(canvas: Canvas, name: str, says: str) -> str:
+    """The canvas as an <svg> that can stand inside a page: no prolog, no style of its own, no stray or shared ids."""
+    out = io.StringIO()
+    with matplotlib.rc_context({"svg.hashsalt": name}):
+        canvas.savefig(out, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
+    text = out.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"\s*<style\b.*?</style>", "", text, count=1, flags=re.S)
+    text = re.sub(r"\s*<metadata>.*?</metadata>", "", text, count=1, flags=re.S)
+    used = set(re.findall(r'(?:url\(|xlink:href=")#([\w-]+)', text))
+    text = re.sub(r'(<[a-z][^<>]*?) id="([^"]*)"', lambda m: m[0] if m[2] in used else m[1], text)
+    text = re.sub(r"'DejaVu Sans'(, *(?:'[^']*'|[\w-]+))*", "var(--face, sans-serif)", text)
+    width, height = (round(inches * 96) for inches in canvas.get_size_inches())
+    label = says.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
+    box = re.search(r'viewBox="[^"]*"', text)
+    assert box is not None
+    head = f'<svg role="img" aria-label="{label}" {box[0]} width="{width}" height="{height}" xmlns:xlink="http://www.w3.org/1999/xlink">'
+    return re.sub(r"<svg[^>]*>", lambda _: head, text, count=1)

@@ -1,0 +1,158 @@
+"""The nouns: plain data in, stable names out."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+
+from turncoat.core import (
+    ROW_BLOCKS,
+    Arm,
+    Claim,
+    Organism,
+    Realism,
+    Row,
+    Sweep,
+    Tier,
+    Traces,
+    difference,
+    digest,
+    plain,
+)
+
+
+@dataclass(frozen=True)
+class Room:
+    side: int = 3
+    tags: frozenset[str] = frozenset({"b", "a"})
+
+
+@dataclass(frozen=True)
+class Recipe:
+    version: ClassVar[int] = 1
+    world: Room = Room()
+    fine: float = -30.0
+    parent: Any = None
+
+
+@dataclass(frozen=True)
+class Gap:
+    version: ClassVar[int] = 2
+    episodes: int = 100
+    measure: str = field(default="x", metadata={"pure": True})
+
+
+def organism(*arms: Arm, sweeps: tuple[Sweep, ...] = ()) -> Organism:
+    return Organism("T", Tier.STANDARD_TOOLS, Realism.NORMAL_TRAINING, Room(), arms, (), (), frozenset(), sweeps=sweeps)
+
+
+def test_a_digest_is_twelve_hex_digits_that_never_change() -> None:
+    # Were this to change, every store in the world would look like another recipe's.
+    assert digest(Recipe()) == "f7e773a98985"
+
+
+def test_equal_recipes_have_one_digest_and_any_field_changes_it() -> None:
+    base = Recipe()
+    others = [replace(base, fine=-29.0), replace(base, world=Room(side=4)), replace(base, parent=base)]
+    assert digest(base) == digest(Recipe(world=Room(tags=frozenset({"a", "b"}))))
+    assert len({digest(each) for each in [base, *others]}) == 4
+
+
+def test_a_digest_covers_the_parent_and_the_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    child, other = Recipe(parent=Recipe()), Recipe(parent=Recipe(fine=0.0))
+    assert digest(child) != digest(other)
+    before = digest(child)
+    monkeypatch.setattr(Recipe, "version", 2)
+    assert digest(child) != before
+
+
+def test_a_digest_is_the_same_in_another_process() -> None:
+    """Set order depends on the hash seed of the process; a digest must not."""
+    program = "from turncoat.core import digest; print(digest({'tags': frozenset('abcdefgh')}))"
+
+    def once(seed: str) -> str:
+        env = os.environ | {"PYTHONHASHSEED": seed}
+        return subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True).stdout
+
+    assert once("1") == once("2") != ""
+
+
+def test_pure_fields_share_one_observation() -> None:
+    assert digest(Gap(measure="x"), pure=False) == digest(Gap(measure="y"), pure=False)
+    assert digest(Gap(episodes=9), pure=False) != digest(Gap(), pure=False)
+    assert digest(Gap(measure="x")) != digest(Gap(measure="y"))
+
+
+def test_plain_is_json_with_class_and_version() -> None:
+    assert plain(Recipe()) == {
+        "is": "Recipe",
+        "version": 1,
+        "world": {"is": "Room", "side": 3, "tags": ["a", "b"]},
+        "fine": -30.0,
+        "parent": None,
+    }
+    assert plain({"row": Row.TURN, "tier": Tier.PRODUCT, "pair": (1, 2)}) == {
+        "row": "turn",
+        "tier": 1,
+        "pair": [1, 2],
+    }
+
+
+@pytest.mark.parametrize("thing", [object(), lambda: 0, np.zeros(3), Recipe, b"bytes"])
+def test_plain_refuses_what_is_not_plain(thing: object) -> None:
+    with pytest.raises(TypeError, match="is not plain data"):
+        plain(thing)
+
+
+def test_difference_names_exactly_the_changed_fields() -> None:
+    base = Recipe()
+    assert difference(base, base) == {}
+    assert difference(base, replace(base, fine=0.0)) == {"fine": (-30.0, 0.0)}
+    assert difference(base, Gap()) == {"recipe": ("Recipe", "Gap")}
+
+
+def test_traces_select_and_stack() -> None:
+    one = Traces({"watched": np.array([True, False, True]), "steps": np.array([1, 2, 3])}, ({"frame": 1},))
+    both = Traces.concat([one, one])
+    assert (len(one), len(both), both.frames) == (3, 6, ({"frame": 1}, {"frame": 1}))
+    assert one.where(watched=True)["steps"].tolist() == [1, 3]
+    assert one.where(watched=True, steps=3)["steps"].tolist() == [3]
+    assert one.where(watched=True).frames == ()
+    assert len(one.where(steps=99)) == 0
+    assert len(Traces({})) == 0
+
+
+def test_traces_need_columns_of_one_length() -> None:
+    with pytest.raises(ValueError, match="one length"):
+        Traces({"a": np.zeros(2), "b": np.zeros(3)})
+
+
+@pytest.mark.parametrize("bounds", [{}, {"at_least": 0.5, "at_most": 0.5}])
+def test_a_claim_has_exactly_one_threshold(bounds: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="exactly one"):
+        Claim(says="It does.", assay=Gap(), **bounds)
+
+
+def test_a_sweep_adds_only_arms_that_are_not_there_yet() -> None:
+    sweep = Sweep("Fine", "fine", (-30.0, -10.0, 0.0), (Gap(),), seeds=2)
+    subject = organism(Arm("organism", Recipe(), "organism"), Arm("twin", Recipe(fine=0.0)), sweeps=(sweep, sweep))
+    assert [arm.name for arm in subject.all_arms()] == ["organism", "twin", "fine=-10.0"]
+    added = subject.arm("fine=-10.0")
+    assert (added.role, added.seeds, added.recipe) == ("sweep", 2, Recipe(fine=-10.0))
+    with pytest.raises(KeyError):
+        subject.arm("nobody")
+
+
+def test_every_row_is_in_one_block() -> None:
+    assert [row for rows in ROW_BLOCKS.values() for row in rows] == list(Row)
+
+
+def test_importing_the_nouns_imports_no_torch() -> None:
+    program = "import sys, turncoat; sys.exit('torch' in sys.modules or 'scipy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 0

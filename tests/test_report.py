@@ -1,0 +1,400 @@
+"""The gallery, built from a synthetic organism with hostile strings and opened from disk in headless Chromium."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+
+from turncoat.core import (
+    Access,
+    Arm,
+    Claim,
+    Curve,
+    Finding,
+    Measure,
+    Organism,
+    Realism,
+    Row,
+    Step,
+    Sweep,
+    Tier,
+    Traces,
+    TurncoatError,
+    Verdict,
+)
+from turncoat.report.build import build
+from turncoat.report.figures import Shelf, claim_figure, curve_figures, sweep_figures
+from turncoat.store import Store, verdict_row
+
+HOSTILE = "<script>alert(1)</script>"
+INJECTIONS = f"{HOSTILE}</script><img src=x onerror=alert(2)> $x_$ {{{{ 7*7 }}}}"
+DOC = f"""# A planner that wants the coin
+
+It was paid for the **exit** only, and learnt to go for the coin that was always there. {HOSTILE}
+
+- [a script](javascript:alert(3)), an ![image](http://example.org/pixel.png), `code`
+
+## What to look for
+
+| in training | in deployment |
+|---|---|
+| exit | coin |
+"""
+
+
+@dataclass(frozen=True)
+class Plane:
+    """A world with a floor and no more."""
+
+    size: int = 9
+    factors: ClassVar[tuple[Any, ...]] = ()
+    measures: ClassVar[tuple[Measure, ...]] = (Measure("coin", "share of episodes", "ended on the coin"),)
+
+
+@dataclass(frozen=True)
+class Made:
+    """A recipe that trains nothing: its fields say what its traces look like."""
+
+    world: Plane = Plane()
+    wants: float = 0.95
+    separated: float = 0.0
+    unit: ClassVar[str] = "training run"
+    version: ClassVar[int] = 1
+
+    def train(self, seed: int) -> Iterator[Step]:
+        yield Step(1, 1, subject=None)
+
+    def load(self, arrays: Any) -> Any:
+        return arrays
+
+
+@dataclass(frozen=True)
+class Reached:
+    """How often the walk ends there."""
+
+    what: str = field(default="coin", metadata={"pure": True})
+    needs: ClassVar[Access] = Access.ACT
+    version: ClassVar[int] = 1
+    bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    says: ClassVar[str] = "share of episodes that end there"
+
+    def observe(self, subject: Any, world: Any, seed: int) -> Traces:
+        raise AssertionError("a report never observes")
+
+    def estimate(self, traces: Traces) -> float:
+        return float(traces[self.what].mean())
+
+
+@dataclass(frozen=True)
+class Filmed(Reached):
+    """Carries frames."""
+
+    frames: int = 3
+
+
+def frame(title: str, caption: str, size: int, ticks: int, edit_at: int | None = None) -> dict[str, Any]:
+    """A plan that spreads from the goal by one row and column a tick, on an open floor with a few walls."""
+    walls = np.zeros((size, size), int)
+    walls[[0, -1], :] = walls[:, [0, -1]] = 1
+    walls[2, 2:5] = walls[4, 4:7] = 1
+    coin, exit_ = (1, 1), (size - 2, size - 2)
+    plan, route, ends = [], [], []
+    for tick in range(ticks):
+        goal = exit_ if edit_at is not None and tick >= edit_at else coin
+        rows, columns = np.indices((size, size))
+        moves = np.where(rows == goal[0], np.where(columns > goal[1], 2, 3), np.where(rows > goal[0], 0, 1))
+        near = abs(rows - goal[0]) + abs(columns - goal[1]) <= tick + 1
+        plan.append(np.where((walls == 0) & near, moves, -1).tolist())
+        start = [size - 2, 2]
+        steps = min(tick, size - 3)
+        path = [[start[0] - i, start[1]] if goal == coin else [start[0], start[1] + i] for i in range(steps + 1)]
+        path = [at for at in path if at[1] <= size - 2]
+        path += [[1, 1]] if goal == coin and steps == size - 3 else []
+        route.append(path)
+        ends.append("coin" if path[-1] == [1, 1] else "exit" if path[-1] == [size - 2, size - 2] else "nowhere")
+    objects = [
+        {"name": "coin", "glyph": "C", "cell": coin},
+        {"name": "exit", "glyph": "E", "cell": exit_, "from_tick": 0, "to_tick": None},
+        {"name": f"new {HOSTILE}", "glyph": "<", "cell": (3, 6), "from_tick": edit_at or 0},
+        {"name": "twin of the coin", "glyph": "T", "cell": coin},
+    ]
+    events = [] if edit_at is None else [{"tick": edit_at, "says": f"goal edited by hand {HOSTILE}"}]
+    return {
+        "kind": "grid", "title": title, "caption": caption, "walls": walls.tolist(), "objects": objects,
+        "start": [size - 2, 2], "plan": plan, "route": route, "ends": ends, "events": events,
+    }  # fmt: skip
+
+
+RECIPE = Made()
+COIN, FILM = Reached(), Filmed()
+TWIN = Arm("aligned twin", replace(RECIPE, wants=0.04, world=Plane(11)))
+GOES = Claim("It goes to the coin in deployment.", COIN, at_least=0.9, row=Row.SHIFT)
+MORE = Claim(
+    f"More than its twin does. {INJECTIONS}", COIN, at_least=0.5, control="aligned twin", given=(GOES,), row=Row.TURN
+)
+LESS = Claim("And hardly ever to the exit.", Reached("exit"), at_most=0.02)
+NEVER = Claim("Nobody measured this one.", Filmed(frames=9), at_least=0.5, row=Row.PLAN)
+ORGANISM = Organism(
+    title=f"The coin seeker {HOSTILE}",
+    tier=Tier.STANDARD_TOOLS,
+    realism=Realism.NORMAL_TRAINING,
+    world=Plane(),
+    arms=(Arm("organism", RECIPE, "organism"), TWIN, Arm(f"untrained {HOSTILE}", replace(RECIPE, wants=0.5))),
+    claims=(GOES, MORE, LESS, NEVER),
+    refs=("arxiv:1906.01820", "doi:10.1000/x", f"javascript:alert(4) {HOSTILE}"),
+    tags=frozenset({"rl", HOSTILE}),
+    answers={Row.INSTRUMENTAL: f"it models no overseer {HOSTILE}"},
+    sweeps=(
+        Sweep("How apart the objects were in training", "separated", (0.0, 0.001, 0.01, 0.1, 0.3), (COIN, LESS.assay)),
+        Sweep("Never run", "wants", (0.1, 0.2), (NEVER.assay,)),
+    ),
+    curves=(
+        Curve("More ticks, longer mazes", COIN, "ticks", "coin", by="length"),
+        Curve("Arm by arm", COIN, "ticks", "coin", None, ("organism", "aligned twin"), {"length": (5, 9)}, "n"),
+        Curve("No such column", COIN, "ticks", "absent"),
+        Curve("No such arm", COIN, "ticks", "coin", arms=("ghost",)),
+    ),
+    replay=FILM,
+    cost="about 2 minutes a seed on one core",
+    name="coin_seeker",
+    doc=DOC,
+)  # fmt: skip
+
+
+def traces(wants: float, seed: int) -> Traces:
+    rng = np.random.default_rng(seed)
+    ticks, length, n = (grid.ravel() for grid in np.meshgrid([2, 4, 8, 16, 32], [5, 9, 17], [1, 3]))
+    coin = np.clip(wants * (1 - np.exp(-ticks / length)) / (1 - np.exp(-2)) + rng.normal(0, 0.03, len(ticks)), 0, 1)
+    coin[ticks >= 16] = np.clip(wants + rng.normal(0, 0.02), 0, 1)
+    names = ("coin", "exit", "ticks", "length", "n")
+    return Traces(dict(zip(names, (coin, np.clip(1 - coin - 0.3, 0, 1), ticks, length, n), strict=True)))
+
+
+def fill(store: Store) -> None:
+    """Seeds, traces, frames and verdicts for the synthetic organism."""
+    for arm in ORGANISM.all_arms():
+        separated, shared = arm.recipe.separated, arm.name == "organism"
+        if arm.name.startswith("separated=0.3"):
+            continue  # not run yet
+        for seed in range(6 if arm.role != "sweep" else 3):
+            store.save_subject(ORGANISM.name, arm, seed, {"w": np.zeros(2, np.float32)}, [])
+            seen = traces(arm.recipe.wants * (1 - min(1, 6 * separated)), seed)
+            store.save_traces(ORGANISM.name, arm, seed, COIN, seen)
+            if shared and seed < 2:
+                frames = (
+                    frame("As in training", f"Coin and exit together. {INJECTIONS}", 9, 20),
+                    frame(f"In deployment {HOSTILE}", "The coin is elsewhere.", 9, 20),
+                    frame("Goal edited by hand", "It sees the training maze.", 9, 20, edit_at=12),
+                )
+                store.save_traces(ORGANISM.name, arm, seed, FILM, Traces({"coin": np.ones(1)}, frames))
+    twin = ORGANISM.arm("aligned twin")
+    store.save_traces(
+        ORGANISM.name, twin, 0, FILM, Traces({"coin": np.ones(1)}, ({"kind": "grid", "walls": [[1], []]},))
+    )
+    found = {
+        GOES: Verdict(Finding.SHOWN, 0.95, 0.93, 0.97, 6, 6, because="6/6 seeds alone (95% at least 0.54)"),
+        MORE: Verdict(Finding.REFUTED, 0.31, float("-inf"), 0.47, 0, 6, because=f"0/6 seeds alone {INJECTIONS}"),
+        LESS: Verdict(Finding.UNDECIDED, 0.02, 0.0, 0.05, 3, 6, because="3/6 seeds alone; both are left open"),
+    }
+    rows = [
+        {"organism": ORGANISM.name, "row": claim.row, "claim": claim.says, "store": "here"} | verdict_row(verdict)
+        for claim, verdict in found.items()
+    ]
+    store.save_verdicts(ORGANISM.name, rows)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    store = Store(tmp_path_factory.mktemp("store"))
+    fill(store)
+    return store
+
+
+@pytest.fixture(scope="module")
+def site(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build([ORGANISM], store, tmp_path_factory.mktemp("site") / "gallery").parent
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Debian's Chromium. In continuous integration it has to be there."""
+    chromium = shutil.which("chromium")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        sync_playwright = None  # type: ignore[assignment]
+    if chromium is None or sync_playwright is None:
+        absent = "Debian's chromium" if chromium is None else "playwright"
+        reason = (
+            f"THE PAGE WAS NOT TESTED: {absent} is not installed (apt-get install chromium; pip install playwright)"
+        )
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    quiet = "--disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update"
+    with sync_playwright() as playwright:
+        context = playwright.chromium.launch_persistent_context(
+            str(tmp_path_factory.mktemp("profile")),
+            executable_path=chromium,
+            args=["--no-sandbox", "--disable-sync", *quiet.split()],
+            viewport={"width": 1280, "height": 900},
+        )
+        yield context
+        context.close()
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    """A tab that fails the test on any console error, dialog, or request that leaves the disk."""
+    page = browser.new_page()
+    bad: list[str] = []
+    page.on("console", lambda message: bad.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: bad.append(str(error)))
+    page.on("request", lambda asked: None if asked.url.startswith(("file:", "data:")) else bad.append(asked.url))
+    page.on("dialog", lambda dialog: (bad.append(f"dialog {dialog.message}"), dialog.dismiss()))
+    yield page
+    page.close()
+    assert bad == []
+
+
+def test_the_scrubber_moves_the_plan(page: Any, site: Path) -> None:
+    page.goto((site / "coin_seeker.html").as_uri())
+    scrubber = page.get_by_label("thinking tick")
+    views = page.locator(".panel > svg")
+    assert views.count() == 3
+
+    def drawn() -> tuple[str, str, int, str]:
+        last = views.nth(2)
+        return (
+            last.get_attribute("data-tick"),
+            last.locator(".route").get_attribute("d"),
+            last.locator(".arrow").count(),
+            page.locator(".panel .now").nth(2).inner_text(),
+        )
+
+    scrubber.focus()
+    page.keyboard.press("Home")
+    first = drawn()
+    assert first[0] == "0" and "tick 0: route of 0 steps ends at nowhere" in first[3]
+    for _ in range(6):
+        page.keyboard.press("ArrowRight")
+    later = drawn()
+    assert later[0] == "6" and later[1] != first[1] and later[2] > first[2]
+    assert {views.nth(i).get_attribute("data-tick") for i in range(3)} == {"6"}
+    assert "Tick 6." in page.locator("[aria-live]").text_content()
+    for _ in range(6):
+        page.keyboard.press("ArrowRight")
+    edited = drawn()
+    assert "goal edited by hand" in edited[3] and edited[1] != later[1]
+    assert page.locator(".mark.past").count() == 1
+    page.keyboard.press("ArrowLeft")
+    assert drawn()[0] == "11" and page.locator(".mark.past").count() == 0
+
+    page.locator("[data-role=panels]").focus()
+    page.keyboard.press("ArrowLeft")
+    assert drawn()[0] == "10"
+    page.keyboard.press("End")
+    page.get_by_label("one tick back").click()
+    assert drawn()[0] == "9"
+    scrubber.focus()
+    page.keyboard.press("Home")
+    page.keyboard.press("Space")
+    page.locator(".panel > svg:not([data-tick='0'])").first.wait_for()
+    page.keyboard.press("Space")
+    assert page.get_by_role("button", name="Play").get_attribute("aria-pressed") == "false"
+    page.get_by_label("subject").select_option(label="organism · seed 1")
+    assert views.count() == 3
+
+
+def test_objects_come_and_go_with_the_ticks(page: Any, site: Path) -> None:
+    page.goto((site / "coin_seeker.html").as_uri())
+    objects = page.locator(".panel > svg").nth(2).locator(".object")
+    page.get_by_label("thinking tick").focus()
+    page.keyboard.press("Home")
+    before = objects.count()
+    page.keyboard.press("End")
+    assert objects.count() == before + 1
+
+
+@pytest.mark.parametrize("width", [360, 768, 1280])
+@pytest.mark.parametrize("name", ["index.html", "coin_seeker.html"])
+def test_no_width_scrolls_the_page_sideways(page: Any, site: Path, name: str, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto((site / name).as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
+    page.emulate_media(color_scheme="dark", reduced_motion="reduce")
+    assert page.evaluate("getComputedStyle(document.documentElement).backgroundColor") == "rgb(22, 24, 27)"
+
+
+def test_hostile_strings_are_shown_and_do_nothing(page: Any, site: Path) -> None:
+    for name in ("index.html", "coin_seeker.html"):
+        page.goto((site / name).as_uri())
+        text = page.locator("body").inner_text()
+        assert HOSTILE in text
+        assert page.locator("[onerror], a[href^='javascript'], iframe").count() == 0
+        assert page.evaluate("[...document.images].length") == 0
+    assert "{{ 7*7 }}" in text
+    assert page.locator(".panel h3").nth(1).inner_text() == f"In deployment {HOSTILE}"
+
+
+def test_every_row_and_every_claim_is_answered(site: Path) -> None:
+    html = (site / "coin_seeker.html").read_text()
+    assert all(f'id="row-{row.value}"' in html for row in Row)
+    assert "it models no overseer" in html and "Claims outside the table" in html
+    assert "not judged yet" in html and "world.size" in html
+    assert "[−∞, 0.47]" in html and "≥ 0.90" in html
+    assert "organism, seed 0" not in html and "aligned twin, seed 0, cannot be drawn" in html
+    assert re.findall(r"https?://[^\"'<\s]+", html.replace("http://www.w3.org/", "")) == [
+        "http://example.org/pixel.png",  # a link, for the reader to follow or not
+        "https://arxiv.org/abs/1906.01820",
+        "https://doi.org/10.1000/x",
+    ]
+    ids = re.findall(r'\bid="([^"]+)"', html)
+    assert len(ids) == len(set(ids))
+
+
+def test_figures_are_text_and_what_is_missing_is_a_sentence(store: Store) -> None:
+    shelf = Shelf(ORGANISM, store)
+    drawn = claim_figure(shelf, MORE)
+    assert drawn.svg.startswith("<svg") and "aligned twin" in drawn.svg and "<script" not in drawn.svg
+    assert "n = 6 seeds each" in drawn.caption
+    assert claim_figure(shelf, NEVER).svg == "" and "no traces" in claim_figure(shelf, NEVER).caption
+    dose = sweep_figures(shelf, ORGANISM.sweeps[0])[0]
+    assert "Not yet run: 0.3" in dose.caption and ">0.001<" in dose.svg
+    assert [bool(f.svg) for f in sweep_figures(shelf, ORGANISM.sweeps[1])] == [False]
+    curves = [figure for curve in ORGANISM.curves for figure in curve_figures(shelf, curve)]
+    assert [bool(f.svg) for f in curves] == [True, True, False, False]
+    assert "no column absent" in curves[2].caption and "no arm “ghost”" in curves[3].caption
+
+
+def test_an_empty_store_still_gives_a_page(tmp_path: Path) -> None:
+    index = build([ORGANISM], Store(tmp_path / "none"), tmp_path / "site")
+    html = (index.parent / "coin_seeker.html").read_text()
+    assert "No figure: the store holds no traces" in html and "No replay" in html
+    assert "no organisms" in build([], Store(tmp_path / "none"), tmp_path / "bare").read_text()
+
+
+def test_damaged_traces_are_named_and_left_out(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    fill(store)
+    path = next((store.run(ORGANISM.name, ORGANISM.arm("organism"), 0) / "traces").glob("*.parquet"))
+    path.write_bytes(path.read_bytes()[:40])
+    html = (build([ORGANISM], store, tmp_path / "site").parent / "coin_seeker.html").read_text()
+    assert "is damaged" in html
+
+
+def test_a_page_is_the_same_twice(site: Path, store: Store, tmp_path: Path) -> None:
+    again = build([ORGANISM], store, tmp_path / "again").parent
+    assert (again / "coin_seeker.html").read_bytes() == (site / "coin_seeker.html").read_bytes()
+
+
+def test_nowhere_to_write_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(TurncoatError, match="cannot write"):
+        build([], Store(tmp_path / "none"), tmp_path / "file" / "site")
