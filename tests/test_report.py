@@ -281,7 +281,7 @@ def test_the_scrubber_moves_the_plan(page: Any, site: Path) -> None:
     scrubber.focus()
     page.keyboard.press("Home")
     first = drawn()
-    assert first[0] == "0" and "tick 0: route of 0 steps ends at nowhere" in first[3]
+    assert first[0] == "0" and "tick 0: route of 0 steps ends nowhere" in first[3]
     for _ in range(6):
         page.keyboard.press("ArrowRight")
     later = drawn()

@@ -102,6 +102,14 @@ class Store:
             raise TurncoatError(f"{path} is damaged ({error}); delete it and run again") from None
         return arm.recipe.load(arrays)
 
+    def link_subject(self, organism: str, arm: Arm, seed: int, source: Store) -> None:
+        """Hold the same subject as `source` does, byte for byte."""
+        store = source.holder(organism, arm, seed, SUBJECT)
+        if store is None:
+            raise TurncoatError(f"{organism}: no trained subject for arm {arm.name!r}, seed {seed}; train it first")
+        for name in (RECIPE, METRICS, SUBJECT):
+            write(self.run(organism, arm, seed) / name, (store.run(organism, arm, seed) / name).read_bytes())
+
     def check_recipe(self, folder: Path, arm: Arm) -> None:
         try:
             there = json.loads((folder / RECIPE).read_text())
@@ -152,6 +160,10 @@ class Store:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise TurncoatError(f"{path} is damaged ({reason}); delete it and run again") from None
         return Traces({name: frame[name].to_numpy() for name in frame.columns}, frames)
+
+    def trace_holder(self, organism: str, arm: Arm, seed: int, assay: Any) -> Store | None:
+        """The store that `load_traces` reads from."""
+        return self.holder(organism, arm, seed, leaf(assay))
 
     def save_untestable(self, organism: str, arm: Arm, seed: int, assay: Any, because: str) -> None:
         write(self.run(organism, arm, seed) / leaf(assay, UNTESTABLE), because.encode())

@@ -90,7 +90,8 @@
     }));
     const steps = Math.max(0, route.length - 1);
     const event = panel.events.filter((e) => e.tick === tick).map((e) => ` — ${e.says}`).join("");
-    now.textContent = `tick ${tick}: route of ${steps} step${steps === 1 ? "" : "s"} ends at ${last(panel.ends, tick) ?? "nowhere"}${event}`;
+    const ends = last(panel.ends, tick) ?? "nowhere", place = ends === "nowhere" ? "nowhere" : `at ${ends}`;
+    now.textContent = `tick ${tick}: route of ${steps} step${steps === 1 ? "" : "s"} ends ${place}${event}`;
     view.setAttribute("data-tick", tick);
     view.setAttribute("aria-label", `${panel.title}. ${now.textContent}`);
   }

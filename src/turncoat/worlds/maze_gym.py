@@ -46,7 +46,7 @@ class MazeVectorEnv(VectorEnv[Observation, np.ndarray, np.ndarray]):
         self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
         if seed is not None:
-            self.rng = np.random.default_rng(seed)
+            self.rng = np.random.default_rng(seed)  # type: ignore[arg-type]
         self.state = self.fresh(self.num_envs)
         self.ended = np.zeros(self.num_envs, bool)
         return self.observe(), {}

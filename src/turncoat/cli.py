@@ -1,0 +1,335 @@
+"""The command line: words in, words out. Whatever a command needs is imported when it runs.
+
+argparse rather than a larger parser: it starts at once, and its errors can be made one line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from turncoat import __version__
+from turncoat.core import ROW_BLOCKS, Finding, Organism, Row, TurncoatError, difference
+from turncoat.organisms import load, names
+from turncoat.store import Store, zoo_path
+
+MARKS = {"shown": "+", "refuted": "-", "undecided": "?", "invalid": "!", "not testable": "n/a", "not yet run": "."}
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise TurncoatError(f"{message} (try `{self.prog} --help`)")
+
+
+def count(text: str) -> int:
+    """A whole number of at least 1."""
+    if not text.lstrip("-").isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, got {text!r}")
+    return int(text)
+
+
+def seed(text: str) -> int:
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 0, got {text!r}")
+    return int(text)
+
+
+def parser() -> Parser:
+    top = Parser(prog="turncoat", description="Model organisms of misalignment: train, measure, judge.")
+    top.add_argument("--version", action="version", version=f"turncoat {__version__}")
+    commands = top.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
+
+    def command(run: Callable[[Any], int], says: str, organism: str | None = "NAME") -> Parser:
+        sub = commands.add_parser(run.__name__.rstrip("_"), help=says, description=says)
+        sub.set_defaults(run=run)
+        if organism:
+            sub.add_argument("name", metavar=organism, help="a name from `turncoat list`, or a path to a .py file")
+        return sub
+
+    def store(sub: Parser) -> None:
+        sub.add_argument("--store", type=Path, default=Path("store"), help="folder for runs, read before the zoo")
+
+    def work(sub: Parser) -> None:
+        store(sub)
+        sub.add_argument("--seeds", type=count, default=5, help="training runs of each arm, at most what the arm asks")
+        sub.add_argument("--first-seed", type=seed, default=0, help="the first of these seeds")
+        sub.add_argument("-j", dest="jobs", type=count, default=os.cpu_count() or 1, help="processes")
+        sub.add_argument("--arm", action="append", default=[], help="only this arm (may be given again)")
+        sub.add_argument("--limit", type=count, help="cut training to so many updates: a smoke run, never judged")
+        sub.add_argument("--fail-on", choices=["refuted"], help="exit 1 where a claim is refuted")
+
+    sub = command(list_, "what is in the catalogue", None)
+    sub.add_argument("--tag", help="only organisms with this tag")
+    sub.add_argument("--json", action="store_true")
+    store(command(show, "an organism's page, arms with their computed difference, and claims"))
+    work(command(run, "train, observe and judge; goes on where it was stopped"))
+    work(command(train, "train only"))
+    work(command(assay, "observe what is trained, and judge"))
+    sub = command(judge, "judge stored traces; runs no model")
+    store(sub)
+    sub.add_argument("--fail-on", choices=["refuted"], help="exit 1 where a claim is refuted")
+    sub = command(table, "organisms x rows", None)
+    store(sub)
+    sub.add_argument("--json", action="store_true")
+    sub = command(verify, "observe stored subjects with fresh evaluation seeds, and compare the verdicts")
+    store(sub)
+    sub.add_argument("--seeds", type=count, default=5, help="stored training runs of each arm")
+    sub.add_argument("-j", dest="jobs", type=count, default=os.cpu_count() or 1, help="processes")
+    sub.add_argument("--retrain", action="store_true", help="train the first seed again too, and compare its weights")
+    sub = command(play, "watch a trained subject in the terminal")
+    store(sub)
+    sub.add_argument("--arm", default="organism")
+    sub.add_argument("--seed", type=seed, default=0, help="of the training run")
+    sub.add_argument("--level", type=seed, default=0, help="seed of the level that is played")
+    sub = command(report, "write the static gallery", None)
+    sub.add_argument("name", nargs="?", help="one organism; all of them without it")
+    store(sub)
+    sub.add_argument("--out", type=Path, default=Path("site"), help="folder to write")
+    command(check, "the contract tests on anybody's organism file", "FILE")
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit codes: 0 done (refuted is a result), 1 asked-for failure, 2 something the user can mend, 130 stopped."""
+    try:
+        options = parser().parse_args(argv)
+        return int(options.run(options))
+    except TurncoatError as error:
+        print(f"turncoat: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("turncoat: stopped; what is finished is saved, and the same command goes on from there", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def shelf(root: Path) -> Store:
+    """The user's store with the zoo behind it (or the zoo itself, where that is what was given)."""
+    zoo = zoo_path()
+    if root.exists() and not root.is_dir():
+        raise TurncoatError(f"--store {root} is a file; give a folder")
+    if zoo is None or (root.exists() and root.samefile(zoo)):
+        return Store(root, name="zoo" if zoo else None)
+    return Store(root, [Store(zoo, name="zoo")], name="store")
+
+
+def arms_of(organism: Organism, wanted: list[str]) -> tuple[str, ...]:
+    known = [arm.name for arm in organism.all_arms()]
+    for name in wanted:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1, 0.4)
+            hint = f"did you mean {near[0]!r}?" if near else f"arms are {', '.join(known)}"
+            raise TurncoatError(f"{organism.name} has no arm {name!r}; {hint}")
+    return tuple(wanted)
+
+
+# -- commands --------------------------------------------------------------------------------------------
+
+
+def list_(options: Any) -> int:
+    organisms = [load(name) for name in names()]
+    if options.tag:
+        organisms = [organism for organism in organisms if options.tag in organism.tags]
+    if options.json:
+        print(json.dumps([entry(organism) for organism in organisms], indent=1))
+    for organism in () if options.json else organisms:
+        print(f"{organism.name:20} {organism.title}  [{', '.join(sorted(organism.tags))}]")
+    return 0
+
+
+def entry(organism: Organism) -> dict[str, Any]:
+    return {
+        "name": organism.name,
+        "title": organism.title,
+        "tier": int(organism.tier),
+        "realism": int(organism.realism),
+        "tags": sorted(organism.tags),
+        "arms": [arm.name for arm in organism.arms],
+        "claims": [claim.says for claim in organism.claims],
+    }
+
+
+def show(options: Any) -> int:
+    organism, store = load(options.name), shelf(options.store)
+    print(organism.doc.strip())
+    print(f"\nTier {int(organism.tier)}, realism level {int(organism.realism)}. Cost: {organism.cost or 'not stated'}.")
+    print("\nArms (how each differs from the organism; seeds in store and zoo)")
+    for arm in organism.all_arms():
+        apart = difference(organism.arms[0].recipe, arm.recipe)
+        changes = ", ".join(f"{field}: {mine} -> {other}" for field, (mine, other) in apart.items()) or "the organism"
+        print(f"  {arm.name:20} {changes}  ({len(store.seeds(organism.name, arm))} seeds)")
+    print("\nClaims")
+    for claim in organism.claims:
+        print(f"  [{claim.row.value if claim.row else 'beside the table'}] {claim.says} ({terms(claim)})")
+    return 0
+
+
+def terms(claim: Any) -> str:
+    """The claim's arithmetic in words: whose number, against what."""
+    whose = claim.arm if claim.control is None else f"{claim.arm} minus {claim.control}"
+    bound = f"at least {claim.at_least:g}" if claim.at_least is not None else f"at most {claim.at_most:g}"
+    return f"{whose}: {bound} {claim.assay.says}"
+
+
+def work(options: Any, observe: bool, only_trained: bool = False) -> int:
+    from turncoat import lab
+
+    organism, store = load(options.name), shelf(options.store)
+    arms = arms_of(organism, options.arm)
+    if options.limit is not None:
+        organism = lab.smoke(organism, options.limit)
+        store = Store(options.store / "smoke")
+    jobs = lab.plan(options.name, organism, store, options.seeds, options.first_seed, arms, observe, options.limit)
+    if only_trained:
+        jobs = [job for job in jobs if store.has_subject(organism.name, organism.arm(job.arm), job.seed)]
+    print(
+        f"{organism.name}: {len(jobs)} jobs to do, {options.jobs} at a time; results in {store.root}", file=sys.stderr
+    )
+    lab.execute(jobs, options.jobs)
+    if options.limit is not None:
+        print("smoke run: everything ran, nothing is judged")
+        return 0
+    return judged(organism, store, options.fail_on) if observe else 0
+
+
+def run(options: Any) -> int:
+    return work(options, observe=True)
+
+
+def train(options: Any) -> int:
+    return work(options, observe=False)
+
+
+def assay(options: Any) -> int:
+    return work(options, observe=True, only_trained=True)
+
+
+def judge(options: Any) -> int:
+    return judged(load(options.name), shelf(options.store), options.fail_on)
+
+
+def judged(organism: Organism, store: Store, fail_on: str | None) -> int:
+    from turncoat import lab
+
+    rows = lab.judge(organism, store)
+    store.save_verdicts(organism.name, rows)
+    for row in rows:
+        if row["claim"] is not None:
+            print(f"{MARKS[row['finding']]:3} {row['finding']:13} {interval(row):28} {row['claim']}")
+            if row["finding"] not in ("shown", "refuted"):
+                print(f"{'':46} {row['because']}")
+    found = [row["finding"] for row in rows if row["claim"] is not None]
+    tally = ", ".join(f"{found.count(finding)} {finding.value}" for finding in Finding if finding.value in found)
+    print(f"{organism.name}: {tally}. Verdicts in {store.root / organism.name / 'verdicts.json'}")
+    return 1 if fail_on in found else 0
+
+
+def interval(row: dict[str, Any]) -> str:
+    if row["effect"] is None:
+        return ""
+    low, high = (("?" if row[end] is None else f"{row[end]:.3f}") for end in ("low", "high"))
+    return f"{row['effect']:.3f} [{low}, {high}] {row['k']}/{row['n']}"
+
+
+def table(options: Any) -> int:
+    store, rows = shelf(options.store), []
+    for name in names():
+        found = store.load_verdicts(name)
+        rows += found if found is not None else [blank(name, row.value) for row in Row]
+    if options.json:
+        print(json.dumps(rows, indent=1))
+        return 0
+    organisms = sorted({row["organism"] for row in rows})
+    for organism in organisms:
+        print(organism)
+        for block, members in ROW_BLOCKS.items():
+            print(f"  {block}")
+            for member in members:
+                mine = [row for row in rows if row["organism"] == organism and row["row"] == member.value]
+                print(f"    {member.value:23} {summary(mine)}")
+        beside = [row["finding"] for row in rows if row["organism"] == organism and row["row"] is None]
+        if beside:
+            tally = ", ".join(f"{beside.count(f.value)} {f.value}" for f in Finding if f.value in beside)
+            print(f"  Beside the table: {tally}")
+    print("Each row: the weakest of its claims, then effect [95% interval] and seeds that meet the threshold alone.")
+    sources = sorted({row["store"] for row in rows if row["store"]})
+    print(
+        f"Traces from: {', '.join(sources) or 'nowhere yet; run one, for instance `turncoat run ' + names()[0] + '`'}"
+    )
+    return 0
+
+
+WORST_FIRST = ("refuted", "invalid", "undecided", "not testable", "not yet run", "shown")
+
+
+def summary(rows: list[dict[str, Any]]) -> str:
+    """A row of the table in one line: its weakest claim speaks for it."""
+    worst = min(rows, key=lambda row: WORST_FIRST.index(row["finding"]))
+    shown = sum(row["finding"] == "shown" for row in rows)
+    several = f"  ({shown} of {len(rows)} claims shown)" if len(rows) > 1 else ""
+    detail = interval(worst) if worst["effect"] is not None else worst["because"]
+    return f"{worst['finding']:13} {detail}{several}"
+
+
+def blank(organism: str, row: str) -> dict[str, Any]:
+    empty = {"claim": None, "finding": "not yet run", "effect": None, "low": None, "high": None, "k": 0, "n": 0}
+    return {"organism": organism, "row": row} | empty | {"unit": "", "because": "not judged yet", "store": ""}
+
+
+def verify(options: Any) -> int:
+    from turncoat import lab
+
+    organism, store = load(options.name), shelf(options.store)
+    rows = lab.verify(options.name, organism, store, options.seeds, options.jobs)
+    for row in rows:
+        old, new = (f"{row[k]:.3f}" if row[k] is not None else "-" for k in ("stored_effect", "fresh_effect"))
+        mark = "agrees " if row["agrees"] else "DIFFERS"
+        print(f"{mark} {row['stored']:>12} {old:>7} -> {row['fresh']:12} {new:>7}  {row['claim']}")
+    print(f"{sum(row['agrees'] for row in rows)} of {len(rows)} findings agree on fresh evaluation seeds")
+    if options.retrain:
+        found = lab.retrain(
+            options.name, organism, store, store.seeds(organism.name, organism.arms[0])[0], options.jobs
+        )
+        print(f"retrained: {', '.join(f'{name} {value:.3g}' for name, value in found.items())}")
+    return 0 if all(row["agrees"] for row in rows) else 1
+
+
+def play(options: Any) -> int:
+    organism, store = load(options.name), shelf(options.store)
+    (name,) = arms_of(organism, [options.arm])
+    if not hasattr(organism.world, "play"):
+        raise TurncoatError(f"the world of {organism.name} cannot be watched in a terminal; see `turncoat report`")
+    subject = store.load_subject(organism.name, organism.arm(name), options.seed)
+    organism.world.play(subject, print, options.level)
+    return 0
+
+
+def report(options: Any) -> int:
+    from turncoat.report.build import build
+
+    organisms = [load(options.name)] if options.name else [load(name) for name in names()]
+    print(build(organisms, shelf(options.store), options.out))
+    return 0
+
+
+def check(options: Any) -> int:
+    from turncoat.testing import organism_checks
+
+    results = list(organism_checks(load(options.name), options.name))
+    for result in results:
+        print(f"{'pass' if result.passed else 'FAIL'}  {result.name}" + (f": {result.reason}" if result.reason else ""))
+    failed = sum(not result.passed for result in results)
+    print(f"{len(results) - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,145 @@
+"""Planning, the pool, resuming after kills, judging and verification, on a toy that needs no torch."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from turncoat import lab
+from turncoat.core import TurncoatError
+from turncoat.organisms import load
+from turncoat.store import Store
+
+TOY = str(Path(__file__).with_name("toy.py"))
+
+
+@pytest.fixture(scope="module")
+def organism() -> Any:
+    return load(TOY)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, organism: Any) -> Store:
+    store = Store(tmp_path_factory.mktemp("lab"), name="store")
+    lab.execute(lab.plan(TOY, organism, store, 5), 2)
+    return store
+
+
+def by_claim(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {row["claim"]: row for row in rows if row["claim"]}
+
+
+def test_every_kind_of_finding_comes_out(finished: Store, organism: Any) -> None:
+    rows = lab.judge(organism, finished)
+    found = by_claim(rows)
+    assert {claim: row["finding"] for claim, row in found.items()} == {
+        "It is able.": "shown",
+        "It exceeds its control.": "shown",
+        "It is not as large as that.": "refuted",
+        "Built on sand.": "invalid",
+        "The sealed one can be looked into.": "not testable",
+        "It does the impossible.": "not testable",
+    }
+    assert found["It does the impossible."]["because"] == "it has no such part"
+    assert found["It exceeds its control."]["effect"] == pytest.approx(0.8, abs=0.05)
+    answers = {row["row"]: row for row in rows if row["claim"] is None}
+    assert (answers["turn"]["finding"], answers["turn"]["because"]) == ("not testable", "there is no cue")
+    assert answers["plan"]["finding"] == "not yet run"
+
+
+def test_rows_keep_the_json_contract(finished: Store, organism: Any) -> None:
+    keys = ["organism", "row", "claim", "finding", "effect", "low", "high", "k", "n", "unit", "because", "store"]
+    for row in json.loads(json.dumps(lab.judge(organism, finished), allow_nan=False)):
+        assert list(row) == keys
+
+
+def test_a_finished_store_leaves_nothing_to_do(finished: Store, organism: Any) -> None:
+    assert lab.plan(TOY, organism, finished, 5) == []
+    assert len(lab.plan(TOY, organism, finished, 7, arms=("organism",))) == 2
+
+
+def test_arms_of_equal_recipe_are_trained_once(finished: Store, organism: Any) -> None:
+    folders = {path.name.rsplit("-", 1)[0] for path in (finished.root / "toy").iterdir()}
+    assert folders == {"organism", "control", "sealed", "target=0.5"}  # 0.9 and 0.1 are organism and control
+
+
+def test_the_zoo_counts_behind_the_users_store(finished: Store, organism: Any, tmp_path: Path) -> None:
+    front = Store(tmp_path, [Store(finished.root, name="zoo")], name="store")
+    assert lab.plan(TOY, organism, front, 5) == []
+    lab.execute(lab.plan(TOY, organism, front, 1, first=9, arms=("organism",)), 1)
+    row = by_claim(lab.judge(organism, front))["It is able."]
+    assert (row["n"], row["store"]) == (6, "store + zoo")
+    assert not (tmp_path / "toy" / "control").exists()
+
+
+def test_one_broken_job_spoils_no_other(organism: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOY_BREAKS", "1")
+    store = Store(tmp_path)
+    with pytest.raises(TurncoatError, match=r"1 of 3 jobs failed: organism, seed 1: ValueError: broken on purpose"):
+        lab.execute(lab.plan(TOY, organism, store, 3, arms=("organism",)), 2)
+    assert store.seeds("toy", organism.arms[0]) == [0, 2]
+
+
+def test_smoke_runs_are_cut_and_kept_apart(organism: Any, tmp_path: Path) -> None:
+    cut = lab.smoke(organism, 2)
+    assert [arm.recipe.updates for arm in cut.arms] == [2, 2, 2]
+    store = Store(tmp_path / "smoke")
+    lab.execute(lab.plan(TOY, cut, store, 1, limit=2), 1)
+    assert store.seeds("toy", cut.arms[0]) == [0]
+    assert store.seeds("toy", organism.arms[0]) == []
+
+
+def test_verify_agrees_with_itself_and_retraining_repeats(finished: Store, organism: Any) -> None:
+    rows = lab.verify(TOY, organism, finished, 5, 2)
+    assert rows and all(row["agrees"] for row in rows)
+    able = next(row for row in rows if row["claim"] == "It is able.")
+    assert able["stored_effect"] != able["fresh_effect"]  # other evaluation seeds were really used
+    assert lab.retrain(TOY, organism, finished, 0, 1)["largest difference"] == 0.0
+
+
+def test_verify_notices_a_subject_that_is_not_what_it_was(organism: Any, finished: Store, tmp_path: Path) -> None:
+    import shutil
+
+    copy = Store(tmp_path / "copy", name="copy")
+    shutil.copytree(finished.root, copy.root)
+    for seed in range(5):
+        impostor = Store(tmp_path / "none")
+        arm = organism.arms[0]
+        copy.save_subject("toy", arm, seed, {"number": arm.recipe.load({"number": [0.2]}).arrays()["number"]}, [])
+        assert not impostor.has_subject("toy", arm, seed)
+    rows = {row["claim"]: row for row in lab.verify(TOY, organism, copy, 5, 2)}
+    assert (rows["It is able."]["stored"], rows["It is able."]["fresh"]) == ("shown", "refuted")
+    assert not rows["It is able."]["agrees"]
+
+
+def test_killed_twenty_times_it_comes_to_the_same_verdicts(finished: Store, organism: Any, tmp_path: Path) -> None:
+    expected = lab.judge(organism, finished)
+    moments = random.Random(0)
+    command = [sys.executable, "-m", "turncoat", "run", TOY, "--seeds", "5", "-j", "2", "--store"]
+    environment = dict(os.environ, TOY_PAUSE="0.01")
+    killed = 0
+    for attempt in range(5):
+        store = tmp_path / str(attempt)
+        for _ in range(4):
+            process = subprocess.Popen(
+                [*command, str(store)], env=environment, start_new_session=True,
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            )  # fmt: skip
+            time.sleep(moments.uniform(0.4, 1.6))
+            killed += process.poll() is None
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        done = subprocess.run([*command, str(store)], env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        rows = json.loads((store / "toy" / "verdicts.json").read_text())
+        assert [dict(row, store="") for row in rows] == [dict(row, store="") for row in expected]
+    assert killed >= 10  # most kills hit a run at work
