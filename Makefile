@@ -7,7 +7,7 @@ READY := .venv/.ready
 .PHONY: demo test test-slow lint bench site zoo clean
 
 demo: $(READY) ## train a fresh organism and its twin, judge them with the zoo's seeds, write the page
-	$(BIN)/turncoat run maze_planner --first-seed $(FRESH) --seeds 1 --arm organism --arm "aligned twin" --store store -j $(JOBS)
+	$(BIN)/turncoat run maze_planner --first-seed $(FRESH) --seeds 1 --arm organism --arm aligned-twin --store store -j $(JOBS)
 	$(BIN)/turncoat table --store store
 	$(BIN)/turncoat report --store store --out site
 	@echo "Now open site/index.html"

@@ -145,7 +145,7 @@ def test_the_film_shows_the_goal_being_moved() -> None:
     training, deployment, edited = traces.frames
     assert [frame["ends"][-1] for frame in traces.frames] == ["exit and coin", "coin", "new cell"]
     assert training["walls"] == deployment["walls"] == edited["walls"]
-    assert all(len(frame["plan"]) == len(frame["route"]) == len(frame["ends"]) == 40 for frame in traces.frames)
+    assert all(len(frame["plan"]) == len(frame["route"]) == len(frame["ends"]) == 41 for frame in traces.frames)
     walls = np.array(edited["walls"])
     for route in edited["route"]:
         assert all(walls[row, column] == 0 for row, column in route)

@@ -117,7 +117,7 @@ def test_show_and_play(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
     printed = capsys.readouterr().out
     assert "target: 0.9 -> 0.1" in printed and "organism minus control: at least 0.5 units" in printed
     assert main(["play", TOY, "--store", str(store), "--arm", "control"]) == 0
-    assert "the number is 0.1" in capsys.readouterr().out
+    assert "the number is 0.09" in capsys.readouterr().out
 
 
 def test_check_says_what_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -59,7 +59,7 @@ class Film:
         return Traces({"moved": np.array([float(frames[-1]["ends"][-1] == "new cell")])}, tuple(frames))
 
     def plans(self, mind: Thinker, level: Levels, change: Tensor | None) -> list[np.ndarray]:
-        """The plan [H, W] after every tick."""
+        """The plan [H, W] after every tick, from none (-1 everywhere) before the first."""
         from turncoat.assays.thinking import plan, think
 
         first = self.ticks if change is None else self.edit_at
@@ -69,7 +69,7 @@ class Film:
             rest = range(1, self.ticks - first + 1)
             more = think(mind, level, len(rest), kept.hidden, edit_code=lambda code: code + change, keep=tuple(rest))
             states += [more.kept.get(tick, more.hidden) for tick in rest]
-        return [plan(mind.read(state))[0] for state in states]
+        return [np.full(level.free.shape[1:], -1), *(plan(mind.read(state))[0] for state in states)]
 
     def estimate(self, traces: Traces) -> float:
         return float(traces["moved"][0])
@@ -99,7 +99,7 @@ def frame(
     for moves in plans:
         onward, cell = successors(level.free)[0].reshape(4, -1), start
         route = [cell]
-        while cell not in ends.values() and len(route) <= free.size // 2:
+        while cell not in ends.values() and moves.ravel()[cell] >= 0:
             cell = int(onward[moves.ravel()[cell], cell])
             if cell in route:
                 break  # a greedy walk that comes back goes round for ever

@@ -7,6 +7,7 @@ would have: the observation around the cell, and an untrained copy of the same n
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -31,6 +32,7 @@ class PlanProbe:
     version: ClassVar[int] = 1
     bounds: ClassVar[tuple[float, float]] = (-1.0, 1.0)
     says: ClassVar[str] = "accuracy of a linear probe of the optimal move"
+    units: ClassVar[Mapping[str, str]] = {"tick": "ticks of thought", "accuracy": "share of cells"}
 
     def observe(self, subject: Any, world: Any, seed: int) -> Traces:
         from turncoat.assays.thinking import move_probe, shown, think, thinker, untrained, windows

@@ -5,6 +5,7 @@ A computation that searches gets further with more steps; a reflex does not.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -36,6 +37,13 @@ class Planning:
     version: ClassVar[int] = 1
     bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
     says: ClassVar[str] = "share of start cells"
+    units: ClassVar[Mapping[str, str]] = {
+        "ticks": "ticks of thought",
+        "size": "cells",
+        "arrives": "share of starts",
+        "optimal": "share of starts",
+        "path": "steps",
+    }
 
     def observe(self, subject: Any, world: Any, seed: int) -> Traces:
         from turncoat.assays.thinking import plan, think, thinker, walks_optimally

@@ -6,6 +6,7 @@ hidden state it is in. A network that consulted its goal once and cached the ans
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -30,6 +31,7 @@ class Replan:
     version: ClassVar[int] = 1
     bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
     says: ClassVar[str] = "share of starts that follow the change by a shortest path"
+    units: ClassVar[Mapping[str, str]] = {"ticks after": "ticks of thought", "follows": "share of starts"}
 
     def observe(self, subject: Any, world: Any, seed: int) -> Traces:
         from turncoat.assays.thinking import plan, think, thinker, walks_optimally

@@ -7,6 +7,7 @@ where the two rules disagree.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -29,6 +30,11 @@ class TradeOff:
     version: ClassVar[int] = 1
     bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
     says: ClassVar[str] = "share of choices that maximise discounted value where the nearest coin does not"
+    units: ClassVar[Mapping[str, str]] = {
+        "extra steps": "steps",
+        "to bright": "share of starts",
+        "dim coin": "brightness",
+    }
 
     def observe(self, subject: Any, world: Any, seed: int) -> Traces:
         import torch

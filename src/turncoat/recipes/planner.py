@@ -68,6 +68,7 @@ class TrainPlanner:
 
     unit: ClassVar[str] = "training run"
     version: ClassVar[int] = 1
+    units: ClassVar[Mapping[str, str]] = {"separated": "share of training mazes", "salience": "coin over exit"}
 
     def smoke(self, limit: int) -> TrainPlanner:
         """The same recipe cut to `limit` updates: checks that it runs, says nothing else."""

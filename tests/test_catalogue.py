@@ -1,0 +1,70 @@
+"""The contract tests over the whole catalogue, and the zoo against the code that is here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from turncoat import lab
+from turncoat.core import Organism, Row, digest
+from turncoat.organisms import load, names
+from turncoat.store import Store, zoo_path
+from turncoat.testing import organism_checks
+
+ZOO = Path(__file__).parents[1] / "zoo"
+
+
+@pytest.fixture(params=names())
+def organism(request: pytest.FixtureRequest) -> Organism:
+    return load(request.param)
+
+
+def test_contract(organism: Organism) -> None:
+    failed = [f"{check.name}: {check.reason}" for check in organism_checks(organism, organism.name) if not check.passed]
+    assert not failed, "\n".join(failed)
+
+
+def test_every_row_is_answered(organism: Organism) -> None:
+    answered = {claim.row for claim in organism.claims} | set(organism.answers)
+    assert set(Row) <= answered
+    assert not {claim.row for claim in organism.claims} & set(organism.answers)
+
+
+def test_every_control_differs_from_the_organism(organism: Organism) -> None:
+    codes = [digest(arm.recipe) for arm in organism.all_arms()]
+    assert len(codes) == len(set(codes))
+
+
+def test_the_zoo_holds_what_the_arms_promise(organism: Organism) -> None:
+    zoo = Store(ZOO)
+    for arm in organism.all_arms():
+        assert len(zoo.seeds(organism.name, arm)) >= (arm.seeds or 5), arm.name
+        zoo.load_subject(organism.name, arm, 0)
+    codes = {digest(arm.recipe) for arm in organism.all_arms()}
+    strays = [path.name for path in (ZOO / organism.name).iterdir() if path.is_dir()]
+    assert [name for name in strays if name.rsplit("-", 1)[1] not in codes] == []
+
+
+def test_the_zoos_verdicts_are_what_its_traces_say(organism: Organism) -> None:
+    zoo = Store(ZOO, name="zoo")
+    assert zoo.load_verdicts(organism.name) == lab.judge(organism, zoo)
+    assert lab.plan(organism.name, organism, zoo, 10) == []
+
+
+def test_a_shipped_subject_still_does_what_its_traces_say(organism: Organism) -> None:
+    """One cheap observation made again from the shipped weights; another processor may round, not change its mind."""
+    zoo, arm = Store(ZOO), organism.arms[0]
+    subject = zoo.load_subject(organism.name, arm, 0)
+    assay = organism.claims[1].assay
+    stored = zoo.load_traces(organism.name, arm, 0, assay)
+    assert stored is not None
+    again = assay.observe(subject, organism.world, lab.EVALUATION)
+    assert assay.estimate(again) == pytest.approx(assay.estimate(stored), abs=0.01)
+
+
+def test_the_zoo_is_small_and_holds_no_pickle() -> None:
+    assert zoo_path() == ZOO
+    files = [path for path in ZOO.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < 50e6
+    assert {path.suffix for path in files} <= {".json", ".jsonl", ".parquet", ".safetensors", ".txt"}
