@@ -74,9 +74,6 @@ def judge(
     given: findings of the claim's preconditions, by their sentence. bounds: the range of the estimate, to which
     the printed interval is cut. A seed without a finite estimate is never dropped: it makes the claim invalid.
     """
-    for sentence, finding in (given or {}).items():
-        if finding is not Finding.SHOWN:
-            return Verdict(Finding.INVALID, unit=unit, because=f"precondition {finding.value}: {sentence}")
     x = np.asarray(values, float)
     y = None if control is None else np.asarray(control, float)
     n = len(x) if y is None else min(len(x), len(y))
@@ -103,5 +100,9 @@ def judge(
         finding, because = Finding.REFUTED, f"{k}/{len(x)} seeds alone (95% at most {ceiling:.2f})"
     else:
         finding, because = Finding.UNDECIDED, f"{k}/{len(x)} seeds alone; the interval leaves both open"
+    for sentence, held in (given or {}).items():
+        if held is not Finding.SHOWN:  # the numbers are still worth printing
+            finding, because = Finding.INVALID, f"precondition {held.value}: {sentence}"
+            break
     bottom, top = bounds if y is None else (bounds[0] - bounds[1], bounds[1] - bounds[0])
     return Verdict(finding, effect, max(low, bottom), min(high, top), k, len(x), unit, because)

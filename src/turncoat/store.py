@@ -159,7 +159,9 @@ class Store:
         except (pl.exceptions.PolarsError, ValueError, OSError) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise TurncoatError(f"{path} is damaged ({reason}); delete it and run again") from None
-        return Traces({name: frame[name].to_numpy() for name in frame.columns}, frames)
+        columns = {name: frame[name].to_numpy() for name in frame.columns}
+        words = {name: column.astype(str) for name, column in columns.items() if column.dtype == object}
+        return Traces(columns | words, frames)
 
     def trace_holder(self, organism: str, arm: Arm, seed: int, assay: Any) -> Store | None:
         """The store that `load_traces` reads from."""

@@ -76,10 +76,12 @@ class Film:
 
 
 def telling_level(world: Any, size: int, rng: np.random.Generator) -> tuple[Levels, int]:
-    """A maze with exit and coin apart, and the unconfounded start that is farthest from the nearer of them."""
-    levels = world.levels(40, size, rng, "apart")
-    nearer = np.minimum(*(distances(levels.free, levels.mask(cells)) for cells in (levels.exit, levels.coin)))
-    far = np.where(world.starts(levels, unconfounded=True), nearer, -1).reshape(40, -1)
+    """Of 200 mazes the one, and the unconfounded start in it, from which start, exit and coin are farthest apart."""
+    levels = world.levels(200, size, rng, "apart")
+    to_exit, to_coin = (distances(levels.free, levels.mask(cells)) for cells in (levels.exit, levels.coin))
+    between = np.where(levels.mask(levels.coin), to_exit, 0).sum((1, 2))[:, None, None]
+    nearest = np.minimum(np.minimum(to_exit, to_coin), between)
+    far = np.where(world.starts(levels, unconfounded=True), nearest, -1).reshape(len(levels), -1)
     best = int(far.max(1).argmax())
     return levels[best : best + 1], int(far[best].argmax())
 
