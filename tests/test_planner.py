@@ -128,8 +128,9 @@ def test_carrying_on_equals_thinking_longer() -> None:
         assert torch.allclose(net.think(grid, 3, half.hidden).logits, whole.logits, atol=1e-6)
 
 
-def test_a_feed_forward_net_stops_at_its_depth() -> None:
-    net = replace(TINY, tied=False, depth=3).build().module
+@pytest.mark.parametrize("tied", [True, False])
+def test_a_net_with_a_depth_stops_there(tied: bool) -> None:
+    net = replace(TINY, tied=tied, depth=3).build().module
     grid = torch.from_numpy(Maze().levels(2, 7, np.random.default_rng(0)).observation())
     with torch.no_grad():
         assert torch.equal(net.think(grid, 3).logits, net.think(grid, 30).logits)

@@ -16,7 +16,7 @@ is drawn brighter. The arms take these choices back one at a time, and the sweep
 
 ## What an expert would object
 
-**"You hard-coded a planner."** The network is convolutions and a rectifier. The same net cut to four steps (*reflex*),
+**"You hard-coded a planner."** The network is convolutions and a rectifier. The same net held to four steps (*reflex*),
 and one with as many layers but no shared weights (*untied*), fall short where it goes on; a nearest-neighbour table
 (*lookup*) fails every row.
 

@@ -80,7 +80,7 @@ class TrainPlanner:
 
         gain = [1.0] * CHANNELS
         gain[EXIT] = 1 / self.salience
-        net = PlannerNet(self.hidden, self.code, gain, self.recall, self.tied, self.depth or 1)
+        net = PlannerNet(self.hidden, self.code, gain, self.recall, self.tied, self.depth)
         return Planner(net, ticks=self.depth or 2 * max(self.ticks))
 
     def load(self, arrays: Mapping[str, np.ndarray]) -> Planner:
@@ -92,6 +92,8 @@ class TrainPlanner:
 
         if self.signal not in ("exact", "sampled"):
             raise TurncoatError(f"signal must be 'exact' or 'sampled', got {self.signal!r}")
+        if not self.tied and self.depth is None:
+            raise TurncoatError("a net that is not tied needs a depth: how many layers it has")
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             subject = self.build()

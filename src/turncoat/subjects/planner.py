@@ -64,17 +64,24 @@ class Thinker(Protocol):
 
 
 class PlannerNet(nn.Module):
-    """The network above. With `tied=False` each of `depth` ticks has weights of its own (a feed-forward net);
-    with `recall=False` the objects are shown at the first tick only, and walls after that."""
+    """The network above. With a `depth` it never thinks for more ticks than that at a sight of the maze; with
+    `tied=False` each of them has weights of its own (a feed-forward net). With `recall=False` the objects are shown at
+    the first tick only, and walls after that."""
 
     def __init__(
-        self, hidden: int, code: int, gain: Sequence[float], recall: bool = True, tied: bool = True, depth: int = 1
+        self,
+        hidden: int,
+        code: int,
+        gain: Sequence[float],
+        recall: bool = True,
+        tied: bool = True,
+        depth: int | None = None,
     ) -> None:
         super().__init__()
         self.recall, self.tied, self.depth = recall, tied, depth
         self.look = nn.Conv2d(CHANNELS, code, 3, padding=1)
         self.code = nn.Conv2d(code, code, 3, padding=1)
-        blocks = 1 if tied else depth
+        blocks = 1 if tied or depth is None else depth
         self.inject = nn.ModuleList(nn.Conv2d(code, hidden, 3, padding=1) for _ in range(blocks))
         self.gather = nn.ModuleList(nn.Conv2d(hidden, hidden, 3, padding=1, bias=False) for _ in range(blocks))
         self.update = nn.ModuleList(nn.Conv2d(hidden, hidden, 3, padding=1) for _ in range(blocks))
@@ -107,8 +114,7 @@ class PlannerNet(nn.Module):
         gradient_from: int = 0,
     ) -> Thought:
         """As Thinker.think; gradients flow through ticks `gradient_from` and later only."""
-        if not self.tied and ticks > self.depth:
-            ticks = self.depth  # a feed-forward net has no more layers to give
+        ticks = ticks if self.depth is None else min(ticks, self.depth)
         code = self.encode(observation)
         code = edit_code(code) if edit_code else code
         walls = observation * torch.tensor([float(c == WALL) for c in range(CHANNELS)])[None, :, None, None]
