@@ -50,7 +50,7 @@ def measured() -> dict[str, str]:
     """Each marked part of the README as it should be."""
     path = zoo_path()
     assert path is not None
-    parts = {}
+    parts: dict[str, str] = {}
     for name in names():
         verdicts = Store(path).load_verdicts(name) or []
         parts |= {f"{name} table": rows(verdicts), f"{name} claims": claims(name, verdicts)}

@@ -127,11 +127,6 @@ def begin_worker(reports: Any) -> None:
 
 def work(job: Job) -> None:
     """Do what is missing of one job. Runs in a worker process."""
-    with contextlib.suppress(ImportError):
-        if job.limit is None or "torch" in sys.modules:
-            import torch
-
-            torch.set_num_threads(1)  # one process a core is faster than one process with two threads
     organism = load(job.source)
     if job.limit is not None:
         organism = smoke(organism, job.limit)
@@ -151,7 +146,8 @@ def work(job: Job) -> None:
         tell(job, f"observing {type(assay).__name__}", number, len(assays))
         try:
             if assay.needs > subject.access:
-                raise NotTestable(f"it needs access to its {assay.needs.name.lower()}, and gives {subject.access.name}")
+                wanted, given = assay.needs.name.lower(), subject.access.name.lower()
+                raise NotTestable(f"the assay reaches for its {wanted}, and it lets itself be reached by {given} only")
             traces = assay.observe(subject, organism.world, job.seed + job.offset)
         except NotTestable as reason:
             notes.save_untestable(organism.name, arm, job.seed, assay, str(reason))
@@ -184,13 +180,13 @@ def execute(jobs: list[Job], workers: int) -> None:
     """Run all jobs. One that fails does not stop the others; at the end a TurncoatError names those that did."""
     if not jobs:
         return
-    for job in jobs[:1]:  # a store that cannot be written is found out before any work is done
-        probe = job.traces or job.store
-        try:
-            probe.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise TurncoatError(f"cannot write {probe}: {error.strerror}; give another --store") from None
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # read by the workers' libraries when they start
+    folder = jobs[0].traces or jobs[0].store
+    try:  # a store that cannot be written is found out before any work is done
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TurncoatError(f"cannot write {folder}: {error.strerror}; give another --store") from None
+    # Read by the workers' libraries when they start: one process a core is faster than two threads for each.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     context = multiprocessing.get_context("spawn")
     reports = context.Queue()
     failures: list[str] = []
