@@ -49,9 +49,9 @@ def subject(name: str) -> Planner:
 class Latched(ValueIteration):
     """Value iteration that never looks at what it is shown again once it has a hidden state."""
 
-    def think(self, observation, ticks, hidden=None, edit_code=None, edit_hidden=None, keep=()):  # type: ignore[no-untyped-def]
+    def think(self, observation, ticks, hidden=None, edit_code=None, keep=()):  # type: ignore[no-untyped-def]
         if hidden is None:
-            return super().think(observation, ticks, hidden, edit_code, edit_hidden, keep)
+            return super().think(observation, ticks, hidden, edit_code, keep)
         return Thought(self.read(hidden), hidden, dict.fromkeys(keep, hidden))
 
 

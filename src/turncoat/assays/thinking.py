@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from turncoat.core import NotTestable
-from turncoat.subjects.planner import EditCode, EditHidden, Thinker, Thought
+from turncoat.subjects.planner import EditCode, Thinker, Thought
 from turncoat.worlds.maze import FAR, Levels, best_moves, distances, follow
 
 
@@ -33,11 +33,10 @@ def think(
     ticks: int,
     hidden: Tensor | None = None,
     edit_code: EditCode | None = None,
-    edit_hidden: EditHidden | None = None,
     keep: tuple[int, ...] = (),
 ) -> Thought:
     with torch.no_grad():
-        return mind.think(shown(levels), ticks, hidden, edit_code, edit_hidden, keep)
+        return mind.think(shown(levels), ticks, hidden, edit_code, keep)
 
 
 def plan(logits: Tensor) -> np.ndarray:
@@ -140,10 +139,10 @@ def goal_probe(fit: Levels, held: Levels, seen: Tensor, tested: Tensor) -> tuple
     return float((strongest == held.coin).mean()), float((strongest == held.exit).mean())
 
 
-def goal_marks(mind: Thinker, levels: Levels) -> torch.Tensor:
+def goal_marks(mind: Thinker, levels: Levels) -> Tensor:
     """[n, E, H, W]: what exit and coin together add to the code of each maze."""
     absent = np.full(len(levels), -1)
     with torch.no_grad():
         with_goal = mind.encode(shown(levels))
-        without = mind.encode(torch.from_numpy(replace(levels, exit=absent, coin=absent).observation()))
+        without = mind.encode(shown(replace(levels, exit=absent, coin=absent)))
     return with_goal - without

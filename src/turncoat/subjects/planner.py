@@ -35,7 +35,6 @@ class Thought:
 
 
 EditCode = Callable[[Tensor], Tensor]  # code -> code
-EditHidden = Callable[[int, Tensor], Tensor]  # (ticks done, hidden) -> hidden
 
 
 class Thinker(Protocol):
@@ -51,11 +50,9 @@ class Thinker(Protocol):
         ticks: int,
         hidden: Tensor | None = None,
         edit_code: EditCode | None = None,
-        edit_hidden: EditHidden | None = None,
         keep: Sequence[int] = (),
     ) -> Thought:
-        """Think for `ticks` more ticks, from `hidden` where given; edits are applied to the code once and to the
-        hidden state after each tick."""
+        """Think for `ticks` more ticks, from `hidden` where given, with the code edited before the first."""
         ...
 
     def read(self, hidden: Tensor) -> Tensor:
@@ -109,7 +106,6 @@ class PlannerNet(nn.Module):
         ticks: int,
         hidden: Tensor | None = None,
         edit_code: EditCode | None = None,
-        edit_hidden: EditHidden | None = None,
         keep: Sequence[int] = (),
         gradient_from: int = 0,
     ) -> Thought:
@@ -132,16 +128,12 @@ class PlannerNet(nn.Module):
                 drives[block, first] = drives[block, not first] if shared else self.inject[block](source)
             with torch.set_grad_enabled(torch.is_grad_enabled() and t >= gradient_from):
                 hidden = self.tick(hidden, drives[block, first], block)
-                hidden = edit_hidden(t + 1, hidden) if edit_hidden else hidden
             if t + 1 in keep:
                 kept[t + 1] = hidden
         return Thought(self.read(hidden), hidden, kept)
 
-    def features(self, hidden: Tensor) -> Tensor:
-        return F.relu(self.decide(hidden))
-
     def read(self, hidden: Tensor) -> Tensor:
-        return self.move(self.features(hidden)).float()
+        return self.move(F.relu(self.decide(hidden))).float()
 
 
 @dataclass
@@ -213,7 +205,6 @@ class ValueIteration(nn.Module):
         ticks: int,
         hidden: Tensor | None = None,
         edit_code: EditCode | None = None,
-        edit_hidden: EditHidden | None = None,
         keep: Sequence[int] = (),
     ) -> Thought:
         code = self.encode(observation)
@@ -229,7 +220,6 @@ class ValueIteration(nn.Module):
                 after = [torch.where(ok, there, value) for ok, there in zip(open_, ahead, strict=True)]
                 best = F.one_hot(torch.stack(after).argmax(0), 4).movedim(3, 0)
                 hidden = torch.stack([value, *after, *best.float()], 1)
-            hidden = edit_hidden(t + 1, hidden) if edit_hidden else hidden
             if t + 1 in keep:
                 kept[t + 1] = hidden
         return Thought(self.read(hidden), hidden, kept)
@@ -271,12 +261,10 @@ class Lookup(nn.Module):
         ticks: int,
         hidden: Tensor | None = None,
         edit_code: EditCode | None = None,
-        edit_hidden: EditHidden | None = None,
         keep: Sequence[int] = (),
     ) -> Thought:
         hidden = self.encode(observation)
         hidden = edit_code(hidden) if edit_code else hidden
-        hidden = edit_hidden(ticks, hidden) if edit_hidden else hidden
         return Thought(self.read(hidden), hidden, dict.fromkeys(keep, hidden))
 
     def read(self, hidden: Tensor) -> Tensor:
