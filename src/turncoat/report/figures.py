@@ -363,8 +363,15 @@ def assay_name(assay: Any) -> str:
         value = getattr(assay, f.name)
         default = f.default_factory() if f.default_factory is not MISSING else f.default
         if default is MISSING or value != default:
-            told.append(f"{f.name.replace('_', ' ')} {tick(value)}")
+            told.append(f"{f.name.replace('_', ' ')} {setting(value)}")
     return short(f"{words} ({', '.join(told)})" if told else words, 120)
+
+
+def setting(value: Any) -> str:
+    """A field's value in words; pairs of factor and value, as conditions are written, without their brackets."""
+    if isinstance(value, tuple) and value and all(isinstance(part, tuple) and len(part) == 2 for part in value):
+        return " and ".join(f"{name} {tick(given)}" for name, given in value)
+    return tick(value)
 
 
 def unit_of(shelf: Shelf, assay: Any, column: str) -> str:
