@@ -241,7 +241,7 @@ class Lookup(nn.Module):
     def __init__(self, window: int, entries: int) -> None:
         super().__init__()
         self.window = window
-        self.register_buffer("situations", torch.zeros(entries, CHANNELS * window * window + 2))
+        self.register_buffer("situations", torch.zeros(entries, CHANNELS * window * window + 2, dtype=torch.int8))
         self.register_buffer("answers", torch.zeros(entries, dtype=torch.int64))
         self.last: tuple[Tensor, Tensor] | None = None  # what was read last, since ticks read the same again
 
@@ -276,8 +276,9 @@ class Lookup(nn.Module):
         free = queries[:, centre] < 0.5
         nearest = torch.zeros(len(queries), dtype=torch.int64)
         # argmin of |q - s|^2 needs no |q|^2; in chunks, since all pairs at once do not fit
-        half_norm = self.situations.square().sum(1) / 2
-        parts = [(half_norm - part @ self.situations.T).argmin(1) for part in queries[free].split(4096)]
+        known = self.situations.float()
+        half_norm = known.square().sum(1) / 2
+        parts = [(half_norm - part @ known.T).argmin(1) for part in queries[free].split(4096)]
         nearest[free] = torch.cat(parts)
         moves = F.one_hot(self.answers[nearest], 4).float().unflatten(0, (n, height, width)).permute(0, 3, 1, 2)
         self.last = hidden, moves
