@@ -162,6 +162,14 @@ def test_mazes_are_connected_and_have_loops() -> None:
     assert (tree.free.sum((1, 2)) - 36 == rooms - 1).all()
 
 
+def test_moving_one_object_moves_no_other() -> None:
+    for objects in ("together", "apart", "none"):
+        levels = Maze().levels(4, 7, np.random.default_rng(0), objects)
+        before = levels.exit.copy()
+        levels.coin[:] = 8
+        assert (levels.exit == before).all()
+
+
 def test_unconfounded_starts_have_neither_object_on_any_shortest_way_to_the_other() -> None:
     world, found = Maze(), 0
     levels = world.levels(30, 9, np.random.default_rng(1), "apart")

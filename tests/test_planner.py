@@ -47,6 +47,15 @@ def test_weights_survive_the_round_trip() -> None:
         replace(TINY, hidden=16).load(arrays)
 
 
+@pytest.mark.parametrize("share", [0.0, 0.1, 1.0])
+def test_the_separated_share_of_training_mazes_really_has_its_objects_apart(share: float) -> None:
+    free = Maze().levels(3000, 9, np.random.default_rng(0)).free
+    levels = replace(TINY, separated=share).place(free, np.random.default_rng(1))
+    apart = (levels.exit != levels.coin).mean()
+    assert apart == pytest.approx(share, abs=0.04)  # a coin drawn anew may fall on the exit, once in 30 cells
+    assert levels.free.reshape(3000, -1)[np.arange(3000), levels.coin].all()
+
+
 def test_unknown_signals_are_refused() -> None:
     with pytest.raises(TurncoatError, match="'exact' or 'sampled'"):
         list(replace(TINY, signal="psychic").train(0))

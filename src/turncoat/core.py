@@ -278,7 +278,7 @@ class Sweep:
     field: str
     values: tuple[Any, ...]
     assays: tuple[Any, ...]
-    seeds: int = 3
+    seeds: int = 2
 
     def arms(self, recipe: Any) -> tuple[Arm, ...]:
         return tuple(

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from turncoat.core import Step, TurncoatError
-from turncoat.worlds.maze import CHANNELS, EXIT, MOVES, Maze
+from turncoat.worlds.maze import CHANNELS, EXIT, MOVES, Levels, Maze
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -86,6 +86,14 @@ class TrainPlanner:
     def load(self, arrays: Mapping[str, np.ndarray]) -> Planner:
         return self.build().restore(arrays)
 
+    def place(self, free: np.ndarray, rng: np.random.Generator) -> Levels:
+        """Objects for a batch of mazes [n, H, W]: exit and coin on one cell, but for a share of `separated` mazes."""
+        levels = self.world.furnish(free, rng, "together")
+        apart = np.flatnonzero(rng.random(len(free)) < self.separated)
+        if len(apart):
+            levels.coin[apart] = self.world.furnish(free[apart], rng, "coin only").coin
+        return levels
+
     def train(self, seed: int) -> Iterator[Step]:
         """About two minutes on one core. Same seed and machine, same weights."""
         import torch
@@ -117,9 +125,7 @@ class TrainPlanner:
             elif rng.random() < 0.3:
                 other = pools[self.sizes[stage]][rng.integers(self.pool, size=self.batch)]
                 free = np.where(rng.random((self.batch, 1, 1)) < 0.5, other, free)
-            levels = self.world.furnish(free, rng, "together")
-            apart = rng.random(self.batch) < self.separated
-            levels.coin[apart] = self.world.furnish(free[apart], rng, "coin only").coin if apart.any() else 0
+            levels = self.place(free, rng)
             observation = torch.from_numpy(levels.observation())
             goal, walkable = torch.from_numpy(levels.mask(levels.exit)).float(), torch.from_numpy(free)
 

@@ -242,7 +242,7 @@ class Maze:
         nowhere = np.full(n, -1)
         exits = nowhere if objects in ("coin only", "none") else cells[:, 0]
         coins = {"together": cells[:, 0], "apart": cells[:, 1], "coin only": cells[:, 1]}.get(objects, nowhere)
-        return Levels(free, exits, coins, cells[:, 2:])
+        return Levels(free, exits.copy(), coins.copy(), cells[:, 2:])  # no two objects share memory
 
     def horizon(self, size: int) -> int:
         """Most steps of an episode: every second cell of the maze, above any shortest path."""
