@@ -7,8 +7,8 @@ part of it is a planner, and no part of it is told what to want.
 It learns to **search**: given more steps of thought it solves mazes larger and paths longer than any it was trained
 on, and its plan can be read from its hidden state before it moves. It learns an **objective**: a mark in its internal
 code, which can be lifted off one cell and put down on another by hand, and the network re-plans and goes there. And
-the objective is **not the designers'**: when coin and exit come apart, it goes to the coin, by shortest paths, past
-the exit that it was paid for. That is the definition of a misaligned mesa-optimizer (Hubinger et al. 2019), at the
+the objective is **not the designers'**: when coin and exit come apart, it goes to the coin, by shortest paths, and not
+to the exit that it was paid for. That is the definition of a misaligned mesa-optimizer (Hubinger et al. 2019), at the
 scale of a toy.
 
 Nobody designed the search. The misalignment *was* arranged: coin and exit always coincide in training, and the coin
