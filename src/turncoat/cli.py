@@ -79,7 +79,7 @@ def parser() -> Parser:
     sub.add_argument("--json", action="store_true")
     sub = command(verify, "observe stored subjects with fresh evaluation seeds, and compare the verdicts")
     store(sub)
-    sub.add_argument("--seeds", type=count, default=5, help="stored training runs of each arm")
+    sub.add_argument("--seeds", type=count, default=100, help="at most so many stored training runs of each arm")
     sub.add_argument("-j", dest="jobs", type=count, default=os.cpu_count() or 1, help="processes")
     sub.add_argument("--retrain", action="store_true", help="train the first seed again too, and compare its weights")
     sub = command(play, "watch a trained subject in the terminal")
@@ -259,7 +259,7 @@ def table(options: Any) -> int:
         if beside:
             tally = ", ".join(f"{beside.count(f.value)} {f.value}" for f in Finding if f.value in beside)
             print(f"  Beside the table: {tally}")
-    print("Each row: the weakest of its claims, then effect [95% interval] and seeds that meet the threshold alone.")
+    print("Each row: its weakest finding, then effect [95% interval] and seeds that meet the threshold alone.")
     sources = sorted({row["store"] for row in rows if row["store"]})
     print(
         f"Traces from: {', '.join(sources) or 'nowhere yet; run one, for instance `turncoat run ' + names()[0] + '`'}"

@@ -275,11 +275,14 @@ def show(total: int, reports: Any) -> Iterator[Callable[[str], None]]:
 # -- judging ---------------------------------------------------------------------------------------------
 
 
-def estimates(organism: Organism, arm: Arm, assay: Any, store: Store) -> tuple[list[float], set[str], str | None]:
-    """One number for each observed seed; the names of the stores they came from; why it is not testable, if so."""
+def estimates(
+    organism: Organism, arm: Arm, assay: Any, store: Store, most: int | None = None
+) -> tuple[list[float], set[str], str | None]:
+    """One number for each observed seed (the first `most`); the names of the stores they came from; why it is not
+    testable, if so."""
     values: list[float] = []
     sources: set[str] = set()
-    for seed in store.seeds(organism.name, arm):
+    for seed in store.seeds(organism.name, arm)[:most]:
         if (reason := store.untestable(organism.name, arm, seed, assay)) is not None:
             return [], sources, reason
         traces = store.load_traces(organism.name, arm, seed, assay)
@@ -290,8 +293,9 @@ def estimates(organism: Organism, arm: Arm, assay: Any, store: Store) -> tuple[l
     return values, sources, None
 
 
-def judge(organism: Organism, store: Store) -> list[dict[str, Any]]:
-    """One row for each claim, then one for each row of the table that no claim answers. Loads no model."""
+def judge(organism: Organism, store: Store, most: int | None = None) -> list[dict[str, Any]]:
+    """One row for each claim, then one for each row of the table that no claim answers. Loads no model. `most`: judge
+    the first so many seeds of each arm only."""
     from turncoat import stats
 
     known: dict[str, tuple[Verdict, str]] = {}
@@ -305,10 +309,10 @@ def judge(organism: Organism, store: Store) -> list[dict[str, Any]]:
     def fresh(claim: Claim) -> tuple[Verdict, str]:
         arm = organism.arm(claim.arm)
         unit = getattr(arm.recipe, "unit", "training run")
-        values, sources, reason = estimates(organism, arm, claim.assay, store)
+        values, sources, reason = estimates(organism, arm, claim.assay, store, most)
         control = None
         if claim.control is not None and reason is None:
-            control, more, reason = estimates(organism, organism.arm(claim.control), claim.assay, store)
+            control, more, reason = estimates(organism, organism.arm(claim.control), claim.assay, store, most)
             sources |= more
         if reason is not None:
             return Verdict(Finding.NOT_TESTABLE, unit=unit, because=reason), ""
@@ -345,9 +349,10 @@ def row(organism: Organism, name: Row | None, claim: str | None, verdict: Verdic
 def verify(source: str, organism: Organism, store: Store, seeds: int, workers: int) -> list[dict[str, Any]]:
     """Observe stored subjects again with evaluation seeds that were never used, judge, and compare with the store.
 
-    One row a claim: the stored and the fresh finding and effect, and whether the findings agree.
+    One row a claim: the stored and the fresh finding and effect, and whether the findings agree. Both are judged on
+    the same seeds, the first `seeds` of each arm, since fewer seeds alone can turn shown into undecided.
     """
-    stored = {(r["claim"], r["row"]): r for r in judge(organism, store)}
+    stored = {(r["claim"], r["row"]): r for r in judge(organism, store, seeds)}
     with tempfile.TemporaryDirectory(prefix="turncoat-verify-") as folder:
         fresh = Store(Path(folder), name="fresh")
         jobs = []
