@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shutil
@@ -13,6 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
+from turncoat.assays.behaviour import Level
 from turncoat.core import (
     Access,
     Arm,
@@ -31,7 +33,7 @@ from turncoat.core import (
     Verdict,
 )
 from turncoat.report.build import build
-from turncoat.report.figures import Shelf, claim_figure, curve_figures, sweep_figures
+from turncoat.report.figures import PALETTE, Shelf, claim_figure, curve_figures, sortable, sweep_figures
 from turncoat.store import Store, verdict_row
 
 HOSTILE = "<script>alert(1)</script>"
@@ -94,6 +96,14 @@ class Reached:
 
 
 @dataclass(frozen=True)
+class Labelled(Level):
+    """Says how its line is to be called."""
+
+    measure: str = field(default="coin", metadata={"pure": True})
+    label: str = field(default="", metadata={"pure": True})
+
+
+@dataclass(frozen=True)
 class Filmed(Reached):
     """Carries frames."""
 
@@ -133,6 +143,48 @@ def frame(title: str, caption: str, size: int, ticks: int, edit_at: int | None =
     }  # fmt: skip
 
 
+def episode_frame(title: str, steps: int) -> dict[str, Any]:
+    """An agent that walks along the top row; it takes the coin in its way, and two things share a cell below."""
+    walls = np.zeros((4, 9), int)
+    walls[-1] = 1
+    still = [{"name": name, "glyph": name[0].upper(), "cell": (2, 4)} for name in ("key", f"door {HOSTILE}")]
+    coin = {"name": "coin", "glyph": "C", "cell": [0, 2]}
+    shown = [
+        {
+            "objects": [{"name": "agent", "glyph": "A", "cell": [0, t]}, *still, *([coin] if t < 2 else [])],
+            "says": f"reward {int(t == 2)}; oracles 0.{t} and 1.{t} {HOSTILE}",
+        }
+        for t in range(steps)
+    ]
+    events = [{"tick": 2, "says": f"takes the coin {HOSTILE}"}]
+    return {
+        "kind": "episode", "title": title, "caption": INJECTIONS, "walls": walls.tolist(), "steps": shown,
+        "events": events,
+    }  # fmt: skip
+
+
+def crowd_frame(seed: int, steps: int, crowd: int, size: int = 13) -> dict[str, Any]:
+    """An agent and a crowd of eight kinds, all of which move at every step; now and then one is away."""
+    rng = np.random.default_rng(seed)
+    shown = []
+    for t in range(steps):
+        cells = rng.integers(0, size, (crowd, 2)).tolist()
+        things = [{"name": f"thing {i % 8}", "glyph": str(i % 8), "cell": cell} for i, cell in enumerate(cells)]
+        agent = {"name": "agent", "glyph": "A", "cell": [t % size, 0]}
+        shown.append({"objects": [agent, *(thing for thing in things if rng.random() < 0.9)], "says": says_of(t)})
+    walls = np.zeros((size, size), int).tolist()
+    return {"kind": "episode", "title": f"Crowd {seed}", "caption": "", "walls": walls, "steps": shown}
+
+
+def says_of(step: int) -> str:
+    return f"reward {step % 7 / 10:+.1f}, sum {step / 10:.1f}; the oracle of reward says {step % 3}, that of intent 0"
+
+
+def dialogue_frame(title: str, turns: int) -> dict[str, Any]:
+    spoken = [{"who": ("user", f"model {HOSTILE}")[i % 2], "text": f"turn {i + 1}\n{INJECTIONS}"} for i in range(turns)]
+    return {"kind": "dialogue", "title": title, "caption": "", "turns": spoken, "events": []}
+
+
 RECIPE = Made()
 COIN, FILM = Reached(), Filmed()
 TWIN = Arm("aligned twin", replace(RECIPE, wants=0.04, world=Plane(11)))
@@ -169,13 +221,27 @@ ORGANISM = Organism(
 )  # fmt: skip
 
 
+ACTOR = replace(ORGANISM, name="actor", claims=(), sweeps=(), curves=())
+TALKER = replace(ACTOR, name="talker")
+FRAMES: dict[str, tuple[dict[str, Any], ...]] = {
+    "actor": (episode_frame("Training", 8), episode_frame(f"Deployment {HOSTILE}", 5) | {"events": []}),
+    "talker": (dialogue_frame("Training", 3), dialogue_frame(f"Deployment {HOSTILE}", 40)),
+}
+
+
+def film(store: Store, organism: Organism, seed: int, frames: tuple[Any, ...]) -> None:
+    store.save_subject(organism.name, organism.arms[0], seed, {"w": np.zeros(2, np.float32)}, [])
+    store.save_traces(organism.name, organism.arms[0], seed, FILM, Traces({"coin": np.ones(1)}, frames))
+
+
 def traces(wants: float, seed: int) -> Traces:
     rng = np.random.default_rng(seed)
     ticks, length, n = (grid.ravel() for grid in np.meshgrid([2, 4, 8, 16, 32], [5, 9, 17], [1, 3]))
     coin = np.clip(wants * (1 - np.exp(-ticks / length)) / (1 - np.exp(-2)) + rng.normal(0, 0.03, len(ticks)), 0, 1)
     coin[ticks >= 16] = np.clip(wants + rng.normal(0, 0.02), 0, 1)
-    names = ("coin", "exit", "ticks", "length", "n")
-    return Traces(dict(zip(names, (coin, np.clip(1 - coin - 0.3, 0, 1), ticks, length, n), strict=True)))
+    band = np.array(["1 to 5", "6 to 10", "11 to 20"])[np.searchsorted([5, 10], length)]
+    names = ("coin", "exit", "ticks", "length", "n", "band")
+    return Traces(dict(zip(names, (coin, np.clip(1 - coin - 0.3, 0, 1), ticks, length, n, band), strict=True)))
 
 
 def fill(store: Store) -> None:
@@ -187,7 +253,8 @@ def fill(store: Store) -> None:
         for seed in range(6 if arm.role != "sweep" else 3):
             store.save_subject(ORGANISM.name, arm, seed, {"w": np.zeros(2, np.float32)}, [])
             seen = traces(arm.recipe.wants * (1 - min(1, 6 * separated)), seed)
-            store.save_traces(ORGANISM.name, arm, seed, COIN, seen)
+            for assay in (COIN, Level("exit"), Level("exit", n=9), Labelled()):
+                store.save_traces(ORGANISM.name, arm, seed, assay, seen)
             if shared and seed < 2:
                 frames = (
                     frame("As in training", f"Coin and exit together. {INJECTIONS}", 9, 20),
@@ -215,12 +282,15 @@ def fill(store: Store) -> None:
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     store = Store(tmp_path_factory.mktemp("store"))
     fill(store)
+    film(store, ACTOR, 0, FRAMES["actor"])
+    film(store, ACTOR, 1, (crowd_frame(0, 30, 15, size=4), crowd_frame(1, 20, 9, size=3)))
+    film(store, TALKER, 0, FRAMES["talker"])
     return store
 
 
 @pytest.fixture(scope="module")
 def site(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build([ORGANISM], store, tmp_path_factory.mktemp("site") / "gallery").parent
+    return build([ORGANISM, ACTOR, TALKER], store, tmp_path_factory.mktemp("site") / "gallery").parent
 
 
 @pytest.fixture(scope="module")
@@ -322,8 +392,133 @@ def test_objects_come_and_go_with_the_ticks(page: Any, site: Path) -> None:
     assert objects.count() == before + 1
 
 
-@pytest.mark.parametrize("width", [360, 768, 1280])
-@pytest.mark.parametrize("name", ["index.html", "coin_seeker.html"])
+def objects_drawn(page: Any, panel: int) -> list[tuple[str, int, int]]:
+    """Letter, row and column of every object of a panel, in the order they are painted."""
+    read = "all => all.map(o => [o.querySelector('text').textContent, o.getAttribute('transform')])"
+    found = page.locator(".panel > svg").nth(panel).locator(".object").evaluate_all(read)
+    places = [(letter, re.match(r"translate\(([\d.]+),([\d.]+)\)", at)) for letter, at in found]
+    return [(letter, int(float(at[2]) // 10), int(float(at[1]) // 10)) for letter, at in places if at is not None]
+
+
+def test_one_scrubber_plays_every_episode(page: Any, site: Path) -> None:
+    page.goto((site / "actor.html").as_uri())
+    assert page.get_by_role("heading", name="Watch it act").count() == 1
+    now, trail = page.locator(".panel .now > span:first-child"), page.locator(".panel > svg .trail")
+    assert [text[:15] for text in now.all_inner_texts()] == ["step 7: reward ", "step 4, its las"]
+    page.get_by_label("time step").focus()
+    page.keyboard.press("Home")
+    assert objects_drawn(page, 0) == [("K", 2, 4), ("D", 2, 4), ("C", 0, 2), ("A", 0, 0)]  # the agent on top
+    assert now.nth(0).inner_text() == f"step 0: reward 0; oracles 0.0 and 1.0 {HOSTILE}"
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    assert objects_drawn(page, 0) == objects_drawn(page, 1) == [("K", 2, 4), ("D", 2, 4), ("A", 0, 2)]
+    assert now.nth(0).inner_text() == f"step 2: reward 1; oracles 0.2 and 1.2 {HOSTILE} — takes the coin {HOSTILE}"
+    assert "Training: reward 1; oracles 0.2" in page.locator("[aria-live]").text_content()
+    assert trail.nth(0).get_attribute("d") == "M5,5h0L15,5L25,5"
+    assert page.locator(".mark.past").inner_text() == f"step 2: takes the coin {HOSTILE}"
+    page.keyboard.press("End")
+    assert objects_drawn(page, 0)[-1] == ("A", 0, 7) and objects_drawn(page, 1)[-1] == ("A", 0, 4)
+    page.locator("[data-role=panels]").focus()
+    page.keyboard.press("ArrowLeft")
+    page.get_by_label("one step back").click()
+    assert objects_drawn(page, 0)[-1] == ("A", 0, 5)
+    assert page.locator(".legend li").all_inner_texts() == [
+        "A\nagent", "where it began", "where it has been", "C\ncoin", "K\nkey", f"D\ndoor {HOSTILE}",
+    ]  # fmt: skip
+    assert page.locator(".arrow, [onerror]").count() == 0 and page.locator("#replay script").count() == 0
+
+
+def test_an_episode_is_drawn_as_it_was(page: Any, site: Path, store: Store) -> None:
+    """What the page unpacks is what the frames hold, with every thing on the move and several in a cell."""
+    page.goto((site / "actor.html").as_uri())
+    page.get_by_label("subject").select_option(label="organism · seed 1")
+    traces = store.load_traces("actor", ACTOR.arms[0], 1, FILM)
+    assert traces is not None
+    looks = page.locator(".legend .object").evaluate_all("all => all.map(o => o.getAttribute('class'))")
+    assert len(looks) == len(set(looks)) == 9
+    page.get_by_label("time step").focus()
+    page.keyboard.press("Home")
+    for tick in range(30):
+        for panel, frame in enumerate(traces.frames):
+            held = frame["steps"][min(tick, len(frame["steps"]) - 1)]["objects"]
+            drawn = objects_drawn(page, panel)
+            assert sorted(drawn) == sorted((thing["glyph"], *thing["cell"]) for thing in held)
+            assert drawn[-1][0] == "A"
+        page.keyboard.press("ArrowRight")
+
+
+def test_a_dialogue_comes_turn_by_turn(page: Any, site: Path) -> None:
+    page.goto((site / "talker.html").as_uri())
+    assert page.get_by_role("heading", name="Watch it talk").count() == 1
+    said = page.locator(".turn:visible")
+    assert said.count() == 43
+    page.get_by_label("turns so far").focus()
+    page.keyboard.press("Home")
+    assert said.count() == 0
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    assert said.count() == 4
+    assert said.nth(1).locator("b").inner_text() == f"model {HOSTILE}"
+    assert said.nth(1).locator("p").inner_text() == f"turn 2\n{INJECTIONS}"
+    assert "turn 2\n" in page.locator("[aria-live]").text_content()
+    assert page.locator(".panel .now").all_inner_texts() == ["turn 2 of 3", "turn 2 of 40"]
+    page.locator(".turns").nth(1).focus()
+    for _ in range(20):
+        page.keyboard.press("ArrowRight")
+    assert page.locator(".panel .now").all_inner_texts() == ["turn 3 of 3", "turn 22 of 40"]
+    inside = "([list, turn]) => turn.bottom <= list.bottom && turn.top >= list.top"
+    boxes = [page.locator(".turns").nth(1), page.locator(".panel").nth(1).locator(".turn:visible").last]
+    assert page.evaluate(inside, [box.evaluate("node => node.getBoundingClientRect().toJSON()") for box in boxes])
+    assert page.locator(".legend li").count() == 0
+    assert page.locator("[onerror]").count() == 0 and page.locator("#replay script, #replay img").count() == 0
+
+
+EPISODE, DIALOGUE = episode_frame("x", 3), dialogue_frame("x", 2)
+AGENT = {"name": "agent", "glyph": "A", "cell": [0, 0]}
+
+
+@pytest.mark.parametrize(
+    ("frame", "says"),
+    [
+        (EPISODE | {"steps": []}, "no steps"),
+        (EPISODE | {"walls": [[0, 0], [0]]}, "not a rectangle"),
+        (EPISODE | {"walls": [[]]}, "not a rectangle"),
+        (EPISODE | {"walls": []}, "IndexError"),
+        (EPISODE | {"steps": [{"objects": [AGENT | {"cell": [4, 0]}], "says": ""}]}, "outside the grid"),
+        (EPISODE | {"steps": [{"objects": [AGENT | {"cell": [-1, 0]}], "says": ""}]}, "outside the grid"),
+        (EPISODE | {"steps": [{"objects": [AGENT | {"cell": [math.inf, 0]}]}]}, "OverflowError"),
+        (EPISODE | {"steps": [{"objects": [{"name": "agent"}]}]}, "glyph"),
+        (EPISODE | {"steps": [{"objects": [AGENT, AGENT]}]}, "step 0 has 2 agents"),
+        (EPISODE | {"steps": ["agent"]}, "TypeError"),
+        (EPISODE | {"events": [{"tick": "soon", "says": ""}]}, "ValueError"),
+        (DIALOGUE | {"turns": []}, "no turns"),
+        (DIALOGUE | {"turns": [{"who": "user"}]}, "text"),
+        (DIALOGUE | {"turns": 3}, "TypeError"),
+        (DIALOGUE | {"kind": ["dialogue"]}, "TypeError"),
+        (DIALOGUE | {"kind": HOSTILE}, "of no kind that this page draws"),
+    ],
+)
+def test_a_malformed_frame_is_named_and_left_out(tmp_path: Path, frame: dict[str, Any], says: str) -> None:
+    store = Store(tmp_path / "store")
+    film(store, ACTOR, 0, (frame,))
+    film(store, ACTOR, 1, FRAMES["actor"])
+    html = (build([ACTOR], store, tmp_path / "site").parent / "actor.html").read_text()
+    assert "The frames of organism, seed 0, " in html and says in html
+    assert "organism \\u00b7 seed 1" in html and "organism \\u00b7 seed 0" not in html
+
+
+def test_two_hundred_steps_of_a_crowd_stay_small(tmp_path: Path) -> None:
+    """Two panels and 15 objects that all move at every step, for each of the seeds that a page plays."""
+    store = Store(tmp_path / "store")
+    for seed in range(3):
+        film(store, ACTOR, seed, (crowd_frame(2 * seed, 200, 15), crowd_frame(2 * seed + 1, 200, 15)))
+    page = build([ACTOR], store, tmp_path / "site").parent / "actor.html"
+    assert page.read_text().count("· seed") == 0 and page.read_text().count("\\u00b7 seed") == 3
+    assert page.stat().st_size < 800_000
+
+
+@pytest.mark.parametrize("width", [360, 390, 768, 1280])
+@pytest.mark.parametrize("name", ["index.html", "coin_seeker.html", "actor.html", "talker.html"])
 def test_no_width_scrolls_the_page_sideways(page: Any, site: Path, name: str, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 800})
     page.goto((site / name).as_uri())
@@ -373,6 +568,32 @@ def test_figures_are_text_and_what_is_missing_is_a_sentence(store: Store) -> Non
     assert "no column absent" in curves[2].caption and "no arm “ghost”" in curves[3].caption
 
 
+def test_a_sweep_can_lay_its_assays_on_one_pair_of_axes(store: Store) -> None:
+    shelf, apart = Shelf(ORGANISM, store), ORGANISM.sweeps[0]
+    together = replace(apart, overlay=True, assays=(Labelled(label="wants <it>"), Level("exit"), Filmed(frames=9)))
+    (drawn,) = sweep_figures(shelf, together)
+    assert drawn.title == "wants <it>, exit, Filmed (frames 9)" and "<it>" not in drawn.svg
+    assert ">wants &lt;it&gt;<" in drawn.svg and ">exit<" in drawn.svg and ">share of episodes<" in drawn.svg
+    assert all(colour in drawn.svg for colour in PALETTE[:2]) and PALETTE[2] not in drawn.svg
+    assert drawn.caption.startswith("n seeds = 6 (0), 3 (0.001)") and "Not yet run: 0.3" in drawn.caption
+    assert "No line for Filmed (frames 9): the store holds no traces" in drawn.caption
+    (units,) = sweep_figures(shelf, replace(together, assays=(COIN, Level("exit"))))
+    assert "exit (share of episodes)" in units.svg and "Reached (share of episodes that end there)" in units.svg
+    (twice,) = sweep_figures(shelf, replace(together, assays=(Level("exit"), Level("exit", n=9))))
+    assert twice.title == "Level (measure exit), Level (measure exit, n 9)"
+    (none,) = sweep_figures(shelf, replace(ORGANISM.sweeps[1], overlay=True))
+    assert none.svg == "" and none.caption.startswith("No figure: Filmed (frames 9): the store holds no traces")
+
+
+def test_words_sort_by_the_numbers_in_them(store: Store) -> None:
+    told = ["above 40", "21 to 40", "6 to 10", "1 to 5", "11 to 20", 7, 10.5, "-2", "-10", "v1.5", "v1.25"]
+    assert sorted(told, key=sortable) == [
+        7, 10.5, "-10", "-2", "1 to 5", "6 to 10", "11 to 20", "21 to 40", "above 40", "v1.25", "v1.5",
+    ]  # fmt: skip
+    (figure,) = curve_figures(Shelf(ORGANISM, store), Curve("By band", COIN, "ticks", "coin", by="band"))
+    assert re.findall(r">(\d+ to \d+)<", figure.svg) == ["1 to 5", "6 to 10", "11 to 20"]
+
+
 def test_an_empty_store_still_gives_a_page(tmp_path: Path) -> None:
     index = build([ORGANISM], Store(tmp_path / "none"), tmp_path / "site")
     html = (index.parent / "coin_seeker.html").read_text()
@@ -390,8 +611,9 @@ def test_damaged_traces_are_named_and_left_out(tmp_path: Path) -> None:
 
 
 def test_a_page_is_the_same_twice(site: Path, store: Store, tmp_path: Path) -> None:
-    again = build([ORGANISM], store, tmp_path / "again").parent
-    assert (again / "coin_seeker.html").read_bytes() == (site / "coin_seeker.html").read_bytes()
+    again = build([ORGANISM, ACTOR], store, tmp_path / "again").parent
+    for name in ("coin_seeker.html", "actor.html"):
+        assert (again / name).read_bytes() == (site / name).read_bytes()
 
 
 def test_nowhere_to_write_is_one_line(tmp_path: Path) -> None:

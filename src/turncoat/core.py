@@ -279,10 +279,12 @@ class Sweep:
     values: tuple[Any, ...]
     assays: tuple[Any, ...]
     seeds: int = 2
+    overlay: bool = False  # one figure with a line for each assay
 
     def arms(self, recipe: Any) -> tuple[Arm, ...]:
+        """An arm a value. A field "world.corner" is the corner of the recipe's world."""
         return tuple(
-            Arm(f"{self.field}={value}", dataclasses.replace(recipe, **{self.field: value}), "sweep", self.seeds)
+            Arm(f"{self.field.split('.')[-1]}={value}", changed(recipe, self.field, value), "sweep", self.seeds)
             for value in self.values
         )
 
@@ -336,6 +338,13 @@ class Organism:
                     seen.add(digest(arm.recipe))
                     arms.append(arm)
         return tuple(arms)
+
+
+def changed(thing: Any, path: str, value: Any) -> Any:
+    """A copy of a dataclass with one field, or "field.field" within it, set to value."""
+    name, _, rest = path.partition(".")
+    inner = changed(getattr(thing, name), rest, value) if rest else value
+    return dataclasses.replace(thing, **{name: inner})
 
 
 def plain(thing: Any, pure: bool = True) -> Any:

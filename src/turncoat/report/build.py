@@ -13,7 +13,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from turncoat.report.figures import Shelf, claim_figure, curve_figures, number, 
 from turncoat.store import Store, write
 
 HERE = Path(__file__).parent
-MOST_REPLAY = 4_000_000  # characters of replay data in one page
+MOST_REPLAY = 2_000_000  # characters of replay data in one page
 SEEDS_REPLAY = 3  # of each arm
 
 TIERS = {
@@ -59,6 +59,31 @@ ROWS: Mapping[Row, tuple[str, str]] = {
     Row.INTERCHANGE: ("Interchange", "the code from one maze works in another"),
     Row.SHIFT: ("Shift", "pursues the proxy, not what was intended, where they part"),
     Row.NOT_LOOKUP: ("Not lookup", "beats nearest-neighbour, reflex and untied baselines"),
+}
+WATCH: Mapping[str, Mapping[str, str]] = {  # kind of frame -> the words around its replay
+    "": {"title": "Watch it", "lede": "", "scrubber": "", "unit": "step", "panels": ""},
+    "grid": {
+        "title": "Watch it think",
+        "lede": "The arrows are the move that it would make in each cell, read out after every tick of thinking. The "
+        "band is the walk that follows from them.",
+        "scrubber": "thinking tick",
+        "unit": "tick",
+        "panels": "the same maze, side by side",
+    },
+    "episode": {
+        "title": "Watch it act",
+        "lede": "Each panel is one episode, step by step; the line behind the agent is where it has been.",
+        "scrubber": "time step",
+        "unit": "step",
+        "panels": "episodes, side by side",
+    },
+    "dialogue": {
+        "title": "Watch it talk",
+        "lede": "Each panel is one conversation, turn by turn.",
+        "scrubber": "turns so far",
+        "unit": "turn",
+        "panels": "conversations, side by side",
+    },
 }
 WORST_FIRST = (
     Finding.REFUTED, Finding.INVALID, Finding.UNDECIDED, Finding.NOT_TESTABLE, Finding.NOT_RUN, Finding.SHOWN,
@@ -307,9 +332,10 @@ def link(ref: str) -> str:
 def replay_of(organism: Organism, shelf: Shelf) -> dict[str, Any]:
     """Films (an arm and a seed, a panel a frame) as JSON that can stand in a page; the organism's lowest seed first."""
     if organism.replay is None:
-        return {"films": 0, "data": "", "notes": []}
+        return {"films": 0, "data": "", "notes": [], "words": WATCH[""], "ledes": []}
     films: list[str] = []
     notes: list[str] = []
+    kinds: list[str] = []
     size = 0
     arms = sorted(organism.arms, key=lambda arm: arm.name != "organism")
     for arm in arms:
@@ -317,51 +343,52 @@ def replay_of(organism: Organism, shelf: Shelf) -> dict[str, Any]:
             if not traces.frames:
                 continue
             try:
-                panels = [grid(frame) for frame in traces.frames if frame.get("kind") == "grid"]
-            except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+                panels = [KINDS[frame["kind"]](frame) for frame in traces.frames if frame.get("kind") in KINDS]
+            except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
                 notes.append(
                     f"The frames of {arm.name}, seed {seed}, cannot be drawn ({type(error).__name__}: {error})."
                 )
                 continue
             film = json.dumps({"label": f"{arm.name} · seed {seed}", "panels": panels}, separators=(",", ":"))
-            if not panels or (films and size + len(film) > MOST_REPLAY):
+            if not panels:
+                notes.append(f"The frames of {arm.name}, seed {seed}, are of no kind that this page draws.")
+                continue
+            if films and size + len(film) > MOST_REPLAY:
                 notes.append(f"{arm.name}, seed {seed}, is left out of the replay to keep this page small.")
                 continue
             films.append(film)
+            kinds += [panel["kind"] for panel in panels]
             size += len(film)
     if not films and not notes:
         notes.append(f"No replay: {shelf.why_not(organism.arms[0], organism.replay)}.")
     data = f"[{','.join(films)}]"
     for letter in "<>&":  # so that no string can end the element it stands in
         data = data.replace(letter, f"\\u{ord(letter):04x}")
-    return {"films": len(films), "data": Markup(data), "notes": notes}
+    return {
+        "films": len(films),
+        "data": Markup(data),
+        "notes": notes,
+        "words": WATCH[kinds[0] if kinds else ""],
+        "ledes": [WATCH[kind]["lede"] for kind in dict.fromkeys(kinds)],
+    }
 
 
 def grid(frame: Mapping[str, Any]) -> dict[str, Any]:
     """One frame, checked and packed: a cell is row * width + column, a plan one character a cell ('.' for no move)."""
-    walls = [[int(bool(cell)) for cell in row] for row in frame["walls"]]
-    height, width = len(walls), len(walls[0])
-    if any(len(row) != width for row in walls):
-        raise ValueError("its walls are not a rectangle")
-
-    def cell(at: Sequence[int]) -> int:
-        row, column = map(int, at)
-        if not (0 <= row < height and 0 <= column < width):
-            raise ValueError(f"cell {(row, column)} is outside the grid")
-        return row * width + column
+    floor = Floor.of(frame)
+    cell = floor.cell
 
     def moves(plan: Sequence[Sequence[int]]) -> str:
         text = "".join("0123."[int(move)] for row in plan for move in row)
-        if len(text) != width * height:
+        if len(text) != len(floor.walls):
             raise ValueError("a plan has another shape than the walls")
         return text
 
     return {
-        "title": str(frame.get("title", "")),
-        "caption": str(frame.get("caption", "")),
-        "width": width,
-        "height": height,
-        "walls": "".join(str(wall) for row in walls for wall in row),
+        **heading(frame),
+        "width": floor.width,
+        "height": floor.height,
+        "walls": floor.walls,
         "start": cell(frame["start"]),
         "plan": [moves(plan) for plan in frame["plan"]],
         "route": [[cell(at) for at in route] for route in frame["route"]],
@@ -376,5 +403,84 @@ def grid(frame: Mapping[str, Any]) -> dict[str, Any]:
             }
             for thing in frame.get("objects", ())
         ],
+    }
+
+
+def episode(frame: Mapping[str, Any]) -> dict[str, Any]:
+    """One frame, checked and packed: an object is kind * cells + cell, and a step the objects that came since the last
+    one and, as ~object, those that went. `kinds` are the names and glyphs; what stands still costs nothing."""
+    floor = Floor.of(frame)
+    kinds: dict[tuple[str, str], int] = {}
+    before: Counter[int] = Counter()
+    changes, says = [], []
+    for tick, step in enumerate(frame["steps"]):
+        now: Counter[int] = Counter()
+        agents = 0
+        for thing in step["objects"]:
+            kind = str(thing["name"]), str(thing["glyph"])
+            now[kinds.setdefault(kind, len(kinds)) * len(floor.walls) + floor.cell(thing["cell"])] += 1
+            agents += kind[0] == "agent"
+        if agents > 1:
+            raise ValueError(f"step {tick} has {agents} agents")
+        changes.append([~thing for thing in (before - now).elements()] + list((now - before).elements()))
+        says.append(str(step.get("says", "")))
+        before = now
+    if not changes:
+        raise ValueError("an episode has no steps")
+    return {
+        **heading(frame),
+        "width": floor.width,
+        "height": floor.height,
+        "walls": floor.walls,
+        "kinds": list(kinds),
+        "changes": changes,
+        "says": says,
+    }
+
+
+def dialogue(frame: Mapping[str, Any]) -> dict[str, Any]:
+    """One frame, checked: who said what, in order."""
+    turns = [[str(turn["who"]), str(turn["text"])] for turn in frame["turns"]]
+    if not turns:
+        raise ValueError("a dialogue has no turns")
+    return {**heading(frame), "turns": turns}
+
+
+KINDS: Mapping[Any, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
+    "grid": grid,
+    "episode": episode,
+    "dialogue": dialogue,
+}
+
+
+def heading(frame: Mapping[str, Any]) -> dict[str, Any]:
+    """What a frame of any kind has."""
+    return {
+        "kind": frame["kind"],
+        "title": str(frame.get("title", "")),
+        "caption": str(frame.get("caption", "")),
         "events": [{"tick": int(event["tick"]), "says": str(event["says"])} for event in frame.get("events", ())],
     }
+
+
+@dataclass(frozen=True)
+class Floor:
+    """The walls of a frame, one character a cell."""
+
+    height: int
+    width: int
+    walls: str
+
+    @staticmethod
+    def of(frame: Mapping[str, Any]) -> Floor:
+        rows = [[int(bool(cell)) for cell in row] for row in frame["walls"]]
+        height, width = len(rows), len(rows[0])
+        if not width or any(len(row) != width for row in rows):
+            raise ValueError("its walls are not a rectangle")
+        return Floor(height, width, "".join(str(wall) for row in rows for wall in row))
+
+    def cell(self, at: Sequence[int]) -> int:
+        row, column = map(int, at)
+        if not (0 <= row < self.height and 0 <= column < self.width):
+            raise ValueError(f"cell {(row, column)} is outside the grid")
+        return row * self.width + column

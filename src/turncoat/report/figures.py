@@ -11,7 +11,8 @@ import math
 import re
 import textwrap
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import Any
@@ -22,6 +23,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
+from turncoat.assays.behaviour import Level
 from turncoat.core import Arm, Claim, Curve, Organism, Sweep, Traces, TurncoatError, digest
 from turncoat.stats import mean_interval
 from turncoat.store import Store
@@ -166,59 +168,146 @@ def claim_figure(shelf: Shelf, claim: Claim) -> Figure:
 
 
 def sweep_figures(shelf: Shelf, sweep: Sweep) -> list[Figure]:
-    """One dose-response panel an assay: estimate against the recipe field."""
-    own = getattr(shelf.organism.arms[0].recipe, sweep.field, None)
+    """Estimate against the recipe field: one dose-response panel an assay, or with `overlay` one for them all."""
     arms = sweep.arms(shelf.organism.arms[0].recipe)
-    return [sweep_panel(shelf, sweep, arms, assay, own) for assay in sweep.assays]
+    if sweep.overlay:
+        return [overlay_panel(shelf, sweep, arms)]
+    return [sweep_panel(shelf, sweep, arms, assay) for assay in sweep.assays]
 
 
-def sweep_panel(shelf: Shelf, sweep: Sweep, arms: Sequence[Arm], assay: Any, own: Any) -> Figure:
+def sweep_panel(shelf: Shelf, sweep: Sweep, arms: Sequence[Arm], assay: Any) -> Figure:
     title = assay_name(assay)
-    pairs = zip(sweep.values, arms, strict=True)
-    found = [(value, values) for value, arm in pairs if (values := shelf.estimates(arm, assay))]
+    found = dose_response(shelf, sweep, arms, assay)
     if not found:
         return Figure(title, f"No figure: {shelf.why_not(arms[0], assay)}.")
-    places, cut = positions(sweep.values)
-    at = dict(zip(map(repr, sweep.values), places, strict=True))
     lines = label_lines(assay.says, 38)
     with style(), drawing(3.5, 2.5) as canvas:
         axes = panel(canvas, left=0.42 + 0.14 * lines, bottom=0.5, top=0.24, right=0.12)
-        edge = 0.06 * (max(places) - min(places)) or 0.5
-        axes.set(
-            xlim=(min(places) - edge, max(places) + edge), ylim=limits(assay, [v for _, vs in found for v in vs]),
-            xlabel=with_unit(shelf, assay, sweep.field),
-            ylabel=wrap(assay.says, 38),
-        )  # fmt: skip
-        axes.set_xticks(places, [tick(value) for value in sweep.values])
-        if max(len(tick(value)) for value in sweep.values) * len(places) > 44:
-            axes.tick_params(axis="x", labelsize=6.5)
-        axes.grid(axis="y")
-        if repr(own) in at:
-            axes.axvline(at[repr(own)], color=FAINT, lw=5, zorder=0)
-            axes.annotate(
-                "the organism", (at[repr(own)], 1), (0, 2), xycoords=("data", "axes fraction"), fontsize=7.5,
-                textcoords="offset points", color=SOFT, va="bottom", ha=lean(at[repr(own)], places),
-            )  # fmt: skip
-        if cut is not None:  # the axis is broken between 0 and the first value that has a logarithm
-            axes.plot([cut], [0], "|", transform=axes.get_xaxis_transform(), color="white", ms=9, mew=5, clip_on=False)
-            axes.annotate("//", (cut, 0), xycoords=("data", "axes fraction"), ha="center", va="center", color=REST)
-        spread = 0.018 * (max(places) - min(places))
-        means = []
-        for value, values in found:
-            x = at[repr(value)]
-            mean, bottom, top = interval(values, assay.bounds)
-            means.append((x, mean))
-            wobble = spread * (np.arange(len(values)) % 3 - 1)
-            axes.plot(x + wobble, values, ".", color=ARM, alpha=0.4, ms=6, mew=0, clip_on=False)
-            axes.plot([x, x], [bottom, top], color=ARM, lw=1.8, solid_capstyle="butt", clip_on=False)
-        line = np.array(sorted(means))
-        for piece in (line,) if cut is None else (line[line[:, 0] < cut], line[line[:, 0] > cut]):
-            axes.plot(piece[:, 0], piece[:, 1], "-o", color=ARM, ms=5, mec="white", mew=0.8, lw=1.1, clip_on=False)
+        axes.set(ylim=limits(assay, [v for _, vs in found for v in vs]), ylabel=wrap(assay.says, 38))
+        dose_axis(shelf, sweep, axes, assay)
+        dose_line(sweep, axes, found, assay.bounds, (ARM, "-", "o"))
         heard = {tick(value): values for value, values in found}
         svg = render(canvas, sweep.title + title, f"{title} by {sweep.field}. Means: {said(heard)}")
-    absent = [tick(value) for value in sweep.values if tick(value) not in heard]
-    caption = seeds_caption({name: len(values) for name, values in heard.items()})
-    return Figure(title, caption + (f" Not yet run: {', '.join(absent)}." if absent else ""), svg)
+    counts = {name: len(values) for name, values in heard.items()}
+    return Figure(title, seeds_caption(counts) + not_run(sweep, heard), svg)
+
+
+def overlay_panel(shelf: Shelf, sweep: Sweep, arms: Sequence[Arm]) -> Figure:
+    """Every assay of a sweep on one pair of axes, a line each; those without traces are named in the caption."""
+    labels = line_labels(sweep.assays)
+    title = short(", ".join(labels), 120)
+    looks = looks_of(labels)
+    lines = [(assay, dose_response(shelf, sweep, arms, assay)) for assay in sweep.assays]
+    drawn = [(label, look, *line) for label, look, line in zip(labels, looks, lines, strict=True) if line[1]]
+    absent = [
+        f"{label}: {shelf.why_not(arms[0], assay)}."
+        for label, (assay, found) in zip(labels, lines, strict=True)
+        if not found
+    ]
+    if not drawn:
+        return Figure(title, f"No figure: {' '.join(absent)}")
+    units = {assay.says for _, _, assay, _ in drawn}
+    if len(units) > 1:  # one axis cannot name them all, so each line names its own
+        drawn = [(f"{label} ({assay.says})", look, assay, found) for label, look, assay, found in drawn]
+    ylabel = units.pop() if len(units) == 1 else "estimate, each line in its own unit"
+    columns = legend_columns([short(label, 58) for label, *_ in drawn])
+    above = 0.17 * math.ceil(len(drawn) / columns)
+    ranges = [limits(assay, [v for _, vs in found for v in vs]) for _, _, assay, found in drawn]
+    with style(), drawing(3.5, 2.6 + above) as canvas:
+        axes = panel(canvas, left=0.42 + 0.14 * label_lines(ylabel, 38), bottom=0.5, top=0.32 + above, right=0.12)
+        axes.set(ylim=(min(low for low, _ in ranges), max(high for _, high in ranges)), ylabel=wrap(ylabel, 38))
+        dose_axis(shelf, sweep, axes, drawn[0][2])
+        for place, (label, look, assay, found) in enumerate(drawn):
+            aside = place - (len(drawn) - 1) / 2  # intervals at one value stand beside each other
+            dose_line(sweep, axes, found, assay.bounds, look, short(label, 58), aside)
+        legend_above(canvas, axes, columns, lift=0.2)
+        heard = {label: {tick(value): values for value, values in found} for label, _, _, found in drawn}
+        told = " ".join(f"{label}: {said(line)}" for label, line in heard.items())
+        svg = render(canvas, sweep.title + title, f"{sweep.title}, by {sweep.field}. Means: {told}")
+    counts = {label: seeds_caption({x: len(vs) for x, vs in line.items()}) for label, line in heard.items()}
+    alike = len(set(counts.values())) == 1
+    words = list(counts.values())[:1] if alike else [f"{label}: {count}" for label, count in counts.items()]
+    words += [f"No line for {reason}" for reason in absent]
+    return Figure(title, " ".join(words) + not_run(sweep, {value for line in heard.values() for value in line}), svg)
+
+
+def dose_response(shelf: Shelf, sweep: Sweep, arms: Sequence[Arm], assay: Any) -> list[tuple[Any, list[float]]]:
+    """The sweep's values that have estimates, each with one a seed."""
+    pairs = zip(sweep.values, arms, strict=True)
+    return [(value, values) for value, arm in pairs if (values := shelf.estimates(arm, assay))]
+
+
+def dose_axis(shelf: Shelf, sweep: Sweep, axes: Axes, assay: Any) -> None:
+    """The axis of a sweep's values, with the organism's own value marked."""
+    places, cut = positions(sweep.values)
+    at = dict(zip(map(repr, sweep.values), places, strict=True))
+    edge = 0.06 * (max(places) - min(places)) or 0.5
+    axes.set(xlim=(min(places) - edge, max(places) + edge), xlabel=with_unit(shelf, assay, sweep.field))
+    axes.set_xticks(places, [tick(value) for value in sweep.values])
+    if max(len(tick(value)) for value in sweep.values) * len(places) > 44:
+        axes.tick_params(axis="x", labelsize=6.5)
+    axes.grid(axis="y")
+    own = repr(getattr(shelf.organism.arms[0].recipe, sweep.field, None))
+    if own in at:
+        axes.axvline(at[own], color=FAINT, lw=5, zorder=0)
+        axes.annotate(
+            "the organism", (at[own], 1), (0, 2), xycoords=("data", "axes fraction"), fontsize=7.5,
+            textcoords="offset points", color=SOFT, va="bottom", ha=lean(at[own], places),
+        )  # fmt: skip
+    if cut is not None:  # the axis is broken between 0 and the first value that has a logarithm
+        axes.plot([cut], [0], "|", transform=axes.get_xaxis_transform(), color="white", ms=9, mew=5, clip_on=False)
+        axes.annotate("//", (cut, 0), xycoords=("data", "axes fraction"), ha="center", va="center", color=REST)
+
+
+def dose_line(
+    sweep: Sweep,
+    axes: Axes,
+    found: Sequence[tuple[Any, list[float]]],
+    bounds: tuple[float, float],
+    look: tuple[Any, Any, str],
+    label: str | None = None,
+    aside: float = 0.0,
+) -> None:
+    """Means, intervals and seeds of one assay, `aside` of its values where lines share the axes."""
+    colour, dash, marker = look
+    places, cut = positions(sweep.values)
+    at = dict(zip(map(repr, sweep.values), places, strict=True))
+    wide = max(places) - min(places)
+    spread = (0.018 if label is None else 0.006) * wide  # lines that share the axes keep to narrow columns of seeds
+    means = []
+    for value, values in found:
+        x = at[repr(value)] + 0.02 * aside * wide
+        mean, bottom, top = interval(values, bounds)
+        means.append((x, mean))
+        wobble = spread * (np.arange(len(values)) % 3 - 1)
+        axes.plot(x + wobble, values, ".", color=colour, alpha=0.4, ms=6, mew=0, clip_on=False)
+        axes.plot([x, x], [bottom, top], color=colour, lw=1.8, solid_capstyle="butt", clip_on=False)
+    line = np.array(sorted(means))
+    shape: dict[str, Any] = {"ls": dash, "marker": marker, "color": colour, "ms": 5, "mec": "white", "mew": 0.8}
+    for piece in (line,) if cut is None else (line[line[:, 0] < cut], line[line[:, 0] > cut]):
+        axes.plot(piece[:, 0], piece[:, 1], lw=1.1, clip_on=False, **shape)
+    if label is not None:  # empty, since a broken axis cuts one line into two
+        axes.plot([], [], lw=1.1, label=label, **shape)
+
+
+def not_run(sweep: Sweep, ran: Container[str]) -> str:
+    """The sweep's values that no seed was measured at."""
+    absent = [name for value in sweep.values if (name := tick(value)) not in ran]
+    return f" Not yet run: {', '.join(absent)}." if absent else ""
+
+
+def line_labels(assays: Sequence[Any]) -> list[str]:
+    """What each assay calls itself, else what it alone of them measures, else its name in full."""
+    measures = Counter(assay.measure for assay in assays if isinstance(assay, Level))
+
+    def label(assay: Any) -> str:
+        if own := getattr(assay, "label", ""):
+            return str(own)
+        if isinstance(assay, Level) and measures[assay.measure] == 1:
+            return assay.measure.replace("_", " ")
+        return assay_name(assay)
+
+    return [label(assay) for assay in assays]
 
 
 def curve_figures(shelf: Shelf, curve: Curve) -> list[Figure]:
@@ -250,7 +339,7 @@ def curve_panel(shelf: Shelf, curve: Curve, names: Sequence[str], name_it: bool)
     place = {x: float(x) if numeric else float(i) for i, x in enumerate(ticks)}
     looks = looks_of(list(lines))
     labels = [tick(key) for key in lines]
-    columns = 1 if max(map(len, labels)) > 19 else 2 if max(map(len, labels)) > 8 else 3
+    columns = legend_columns(labels)
     legend = len(lines) > 1 or curve.by is not None
     rows = math.ceil(len(lines) / columns) if legend else 0
     ylabel = with_unit(shelf, curve.assay, curve.y)
@@ -279,10 +368,7 @@ def curve_panel(shelf: Shelf, curve: Curve, names: Sequence[str], name_it: bool)
         axes.grid(axis="y")
         axes.set(xlabel=with_unit(shelf, curve.assay, curve.x), ylabel=wrap(ylabel, 36))
         if rows:
-            spot: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1.01), "borderaxespad": 0}
-            handles: dict[str, Any] = {"handlelength": 2.2, "columnspacing": 1.4, "labelspacing": 0.3, "borderpad": 0}
-            by = with_unit(shelf, curve.assay, curve.by) if curve.by else None
-            axes.legend(ncols=columns, title=by, alignment="left", title_fontsize=8, **spot, **handles)
+            legend_above(canvas, axes, columns, with_unit(shelf, curve.assay, curve.by) if curve.by else None)
         svg = render(canvas, title, f"{title}: {ylabel} against {curve.x}, lines: {', '.join(labels)}")
     counts = {tick(key): len(seeds) for key, seeds in lines.items()}
     return Figure(title, seeds_caption({names[0]: max(counts.values())} if curve.by else counts), svg)
@@ -343,7 +429,11 @@ def lean(x: float, places: Sequence[float]) -> str:
 
 
 def sortable(value: Any) -> tuple[bool, Any]:
-    return isinstance(value, str), value
+    """A key that sorts words after numbers, and words by the numbers in them: "6 to 10" before "21 to 40"."""
+    if not isinstance(value, str):
+        return False, value
+    pieces = re.split(r"((?:(?<!\w)-)?\d+(?:\.\d+)?)", value)  # words at even places, numbers at odd ones
+    return True, [float(piece) if place % 2 else piece for place, piece in enumerate(pieces)]
 
 
 def looks_of(keys: Sequence[Any]) -> list[tuple[Any, Any, str]]:
@@ -449,6 +539,19 @@ def panel(canvas: Canvas, left: float, bottom: float, top: float, right: float) 
     )
     axes.patch.set_visible(False)
     return axes
+
+
+def legend_columns(labels: Sequence[str]) -> int:
+    longest = max(map(len, labels))
+    return 1 if longest > 19 else 2 if longest > 8 else 3
+
+
+def legend_above(canvas: Canvas, axes: Axes, columns: int, title: str | None = None, lift: float = 0.0) -> None:
+    """A legend over the axes, `lift` inches above their edge."""
+    high = axes.get_position().height * canvas.get_figheight()
+    spot: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1.01 + lift / high), "borderaxespad": 0}
+    handles: dict[str, Any] = {"handlelength": 2.2, "columnspacing": 1.4, "labelspacing": 0.3, "borderpad": 0}
+    axes.legend(ncols=columns, title=title, alignment="left", title_fontsize=8, **spot, **handles)
 
 
 def render(canvas: Canvas, name: str, says: str) -> str:
