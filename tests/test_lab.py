@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,17 @@ def test_smoke_runs_are_cut_and_kept_apart(organism: Any, tmp_path: Path) -> Non
     lab.execute(lab.plan(TOY, cut, store, 1, limit=2), 1)
     assert store.seeds("toy", cut.arms[0]) == [0]
     assert store.seeds("toy", organism.arms[0]) == []
+
+
+def test_a_point_of_a_sweep_is_its_measurement(organism: Any, finished: Store, tmp_path: Path) -> None:
+    """Its weights go once it is observed; it is not trained again, unless something else is to be observed of it."""
+    point = next(arm for arm in organism.all_arms() if arm.role == "sweep")
+    assert finished.seeds("toy", point) == [0, 1] and finished.was_dropped("toy", point, 0)
+    assert not finished.has_subject("toy", point, 0) and finished.has_subject("toy", organism.arms[0], 0)
+    assert len(lab.estimates(organism, point, organism.sweeps[0].assays[0], finished)[0]) == 2
+    assert lab.plan(TOY, organism, finished, 5) == []
+    more = replace(organism, sweeps=(replace(organism.sweeps[0], assays=(type(organism.claims[0].assay)(n=7),)),))
+    assert point.name in {job.arm for job in lab.plan(TOY, more, finished, 5)}
 
 
 def test_verify_agrees_with_itself_and_retraining_repeats(finished: Store, organism: Any) -> None:

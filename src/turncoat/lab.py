@@ -107,7 +107,7 @@ def plan(
         if arms and arm.name not in arms:
             continue
         for seed in range(first, first + min(seeds, arm.seeds or seeds)):
-            trained = store.has_subject(organism.name, arm, seed)
+            trained = store.has_subject(organism.name, arm, seed) or store.was_dropped(organism.name, arm, seed)
             seen = all(store.observed(organism.name, arm, seed, assay) for assay in wanted[arm.name])
             if not trained or (observe and not seen):
                 behind = tuple(other.root for other in store.behind)
@@ -153,6 +153,8 @@ def work(job: Job) -> None:
             notes.save_untestable(organism.name, arm, job.seed, assay, str(reason))
         else:
             notes.save_traces(organism.name, arm, job.seed, assay, traces)
+    if arm.role == "sweep" and job.observe and notes is store:
+        store.drop_subject(organism.name, arm, job.seed)  # a point of a sweep is its measurement
 
 
 def train(name: str, arm: Arm, job: Job, store: Store) -> Any:
@@ -349,14 +351,15 @@ def row(organism: Organism, name: Row | None, claim: str | None, verdict: Verdic
 def verify(source: str, organism: Organism, store: Store, seeds: int, workers: int) -> list[dict[str, Any]]:
     """Observe stored subjects again with evaluation seeds that were never used, judge, and compare with the store.
 
-    One row a claim: the stored and the fresh finding and effect, and whether the findings agree. Both are judged on
-    the same seeds, the first `seeds` of each arm, since fewer seeds alone can turn shown into undecided.
+    One row a claim: the stored and the fresh finding and effect, and whether the findings agree. Both are judged on the
+    same seeds, the first `seeds` of each arm, since fewer seeds alone can turn shown into undecided. Points of sweeps
+    are not stored as subjects, so nothing is claimed of them.
     """
     stored = {(r["claim"], r["row"]): r for r in judge(organism, store, seeds)}
     with tempfile.TemporaryDirectory(prefix="turncoat-verify-") as folder:
         fresh = Store(Path(folder), name="fresh")
         jobs = []
-        for arm in organism.all_arms():
+        for arm in organism.arms:
             for seed in store.seeds(organism.name, arm)[:seeds]:
                 behind = tuple(other.root for other in store.behind)
                 jobs.append(Job(source, arm.name, seed, store.root, behind, True, fresh.root, FRESH))

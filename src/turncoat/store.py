@@ -58,10 +58,11 @@ class Store:
         return next((found for store in self.behind if (found := store.holder(organism, arm, seed, leaf))), None)
 
     def seeds(self, organism: str, arm: Arm) -> list[int]:
-        """Seeds with a finished subject, here or behind, in order."""
+        """Seeds with a finished run, here or behind, in order."""
         found = {seed for store in self.behind for seed in store.seeds(organism, arm)}
-        for path in self.run(organism, arm, 0).parent.glob("seed-*/subject.safetensors"):
-            found.add(int(path.parent.name.removeprefix("seed-")))
+        for leaf in (SUBJECT, DROPPED):
+            for path in self.run(organism, arm, 0).parent.glob(f"seed-*/{leaf}"):
+                found.add(int(path.parent.name.removeprefix("seed-")))
         return sorted(found)
 
     # -- subjects --------------------------------------------------------------------------------------
@@ -109,6 +110,15 @@ class Store:
             raise TurncoatError(f"{organism}: no trained subject for arm {arm.name!r}, seed {seed}; train it first")
         for name in (RECIPE, METRICS, SUBJECT):
             write(self.run(organism, arm, seed) / name, (store.run(organism, arm, seed) / name).read_bytes())
+
+    def drop_subject(self, organism: str, arm: Arm, seed: int) -> None:
+        """Keep of a finished run what was observed of it, and not its weights."""
+        folder = self.run(organism, arm, seed)
+        write(folder / DROPPED, b"Only what was observed of this run is kept; its weights can be trained again.\n")
+        attempt(lambda: (folder / SUBJECT).unlink(missing_ok=True), folder / SUBJECT)
+
+    def was_dropped(self, organism: str, arm: Arm, seed: int) -> bool:
+        return self.holder(organism, arm, seed, DROPPED) is not None
 
     def check_recipe(self, folder: Path, arm: Arm) -> None:
         try:
@@ -197,7 +207,7 @@ class Store:
 
 
 RECIPE, METRICS, SUBJECT, VERDICTS = "recipe.json", "metrics.jsonl", "subject.safetensors", "verdicts.json"
-UNTESTABLE = "not-testable.txt"
+UNTESTABLE, DROPPED = "not-testable.txt", "dropped.txt"
 
 
 def leaf(assay: Any, suffix: str = "parquet") -> str:
