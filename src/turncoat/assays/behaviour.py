@@ -23,7 +23,7 @@ class Level:
     needs: ClassVar[Access] = Access.ACT
     version: ClassVar[int] = 1
     bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
-    says: ClassVar[str] = "share of episodes"
+    says: ClassVar[str] = "mean over episodes"
 
     def observe(self, subject: Any, world: Any, seed: int) -> Traces:
         condition: Mapping[str, Any] = dict(self.condition)

@@ -185,11 +185,7 @@ def policy_value(policy: Tensor, free: Tensor, goal: Tensor, discount: float, sw
 def exact_loss(
     logits: Tensor, free: Tensor, goal: Tensor, discount: float, temperature: float, bonus: float
 ) -> tuple[Tensor, float]:
-    """Cross-entropy to the improved policy, minus an entropy bonus; and mean V over starts.
-
-    logits [n, 4, H, W]. The improved policy is softmax(A / temperature), A = (Q - mean Q) / (max Q - min Q) over the
-    four moves: far from the goal all moves are worth almost the same, and unscaled they would not be learned there.
-    """
+    """`improve` for mazes: logits [n, 4, H, W], free and goal [n, H, W]; V by sweeps."""
     import torch
 
     at = (free & (goal == 0)).float()
@@ -197,6 +193,21 @@ def exact_loss(
     with torch.no_grad():
         value = policy_value(log_policy.exp(), free, goal, discount, 3 * free.shape[1])
         worth = torch.stack([torch.where(ahead(free, m), ahead(value, m), value) for m in MOVES], 1)
+    return improve(log_policy, worth, value, at, temperature, bonus)
+
+
+def improve(
+    log_policy: Tensor, worth: Tensor, value: Tensor, at: Tensor, temperature: float, bonus: float
+) -> tuple[Tensor, float]:
+    """Cross-entropy to the improved policy, minus an entropy bonus; and mean V, both over states.
+
+    log_policy and worth (of the state that each move leads to) [n, A, ...]; value and at (1 where there is something to
+    learn) [n, ...]. The improved policy is softmax(A / temperature), A = (Q - mean Q) / (max Q - min Q) over the moves:
+    far from the goal all moves are worth almost the same, and unscaled they would not be learned there.
+    """
+    import torch
+
+    with torch.no_grad():
         spread = worth.amax(1, keepdim=True) - worth.amin(1, keepdim=True)
         better = ((worth - worth.mean(1, keepdim=True)) / (spread + 1e-12) / temperature).softmax(1)
     entropy = -(log_policy.exp() * log_policy).sum(1)

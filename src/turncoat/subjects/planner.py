@@ -61,9 +61,10 @@ class Thinker(Protocol):
 
 
 class PlannerNet(nn.Module):
-    """The network above. With a `depth` it never thinks for more ticks than that at a sight of the maze; with
-    `tied=False` each of them has weights of its own (a feed-forward net). With `recall=False` the objects are shown at
-    the first tick only, and walls after that."""
+    """The network above. `gain` has an entry for each channel it is shown, walls first; with a `place` it is also shown
+    each cell's row and column, from -place to place. With a `depth` it never thinks for more ticks than that at a sight
+    of the maze; with `tied=False` each of them has weights of its own (a feed-forward net). With `recall=False` the
+    objects are shown at the first tick only, and walls after that."""
 
     def __init__(
         self,
@@ -73,10 +74,12 @@ class PlannerNet(nn.Module):
         recall: bool = True,
         tied: bool = True,
         depth: int | None = None,
+        moves: int = 4,
+        place: float = 0.0,
     ) -> None:
         super().__init__()
-        self.recall, self.tied, self.depth = recall, tied, depth
-        self.look = nn.Conv2d(CHANNELS, code, 3, padding=1)
+        self.recall, self.tied, self.depth, self.place = recall, tied, depth, place
+        self.look = nn.Conv2d(len(gain) + 2 * (place > 0), code, 3, padding=1)
         self.code = nn.Conv2d(code, code, 3, padding=1)
         blocks = 1 if tied or depth is None else depth
         self.inject = nn.ModuleList(nn.Conv2d(code, hidden, 3, padding=1) for _ in range(blocks))
@@ -86,14 +89,20 @@ class PlannerNet(nn.Module):
             if name.endswith("weight"):
                 weights.data *= 0.5  # keeps the residual stream small over many ticks
         self.decide = nn.Conv2d(hidden, hidden, 1)
-        self.move = nn.Conv2d(hidden, 4, 1)
+        self.move = nn.Conv2d(hidden, moves, 1)
         self.value = nn.Conv2d(hidden, 1, 1)  # a critic; only sampled training uses it
         self.gain: Tensor
         self.register_buffer("gain", torch.tensor(gain)[None, :, None, None])
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def encode(self, observation: Tensor) -> Tensor:
-        seen = (observation * self.gain).contiguous(memory_format=torch.channels_last)
+        seen = observation * self.gain
+        if self.place > 0:
+            height, width = observation.shape[2:]
+            down, across = torch.meshgrid(torch.linspace(-1, 1, height), torch.linspace(-1, 1, width), indexing="ij")
+            planes = self.place * torch.stack([down, across]).expand(len(seen), -1, -1, -1)
+            seen = torch.cat([seen, planes], 1)
+        seen = seen.contiguous(memory_format=torch.channels_last)
         return torch.tanh(self.code(F.relu(self.look(seen))))
 
     def tick(self, hidden: Tensor, drive: Tensor, block: int) -> Tensor:
@@ -113,7 +122,7 @@ class PlannerNet(nn.Module):
         ticks = ticks if self.depth is None else min(ticks, self.depth)
         code = self.encode(observation)
         code = edit_code(code) if edit_code else code
-        walls = observation * torch.tensor([float(c == WALL) for c in range(CHANNELS)])[None, :, None, None]
+        walls = observation * torch.tensor([float(c == WALL) for c in range(observation.shape[1])])[None, :, None, None]
         rest = code if self.recall else self.encode(walls)
         if hidden is None:
             shape = (len(observation), self.decide.in_channels, *observation.shape[2:])
@@ -142,6 +151,7 @@ class Planner:
 
     module: Any
     ticks: int
+    half: bool = False  # its weights are numbers of half precision
 
     @property
     def access(self) -> Access:
@@ -151,7 +161,16 @@ class Planner:
         return PlannerSession(self)
 
     def arrays(self) -> Mapping[str, np.ndarray]:
-        return {name: value.detach().contiguous().numpy() for name, value in self.module.state_dict().items()}
+        state = {name: value.detach().contiguous() for name, value in self.module.state_dict().items()}
+        return {name: (value.half() if self.half else value).numpy() for name, value in state.items()}
+
+    def halved(self) -> Planner:
+        """Round all weights to half precision, so that what is observed is what is stored, in half the space."""
+        with torch.no_grad():
+            for value in self.module.parameters():
+                value.copy_(value.half())
+        self.half = True
+        return self
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> Planner:
         """Put stored weights in. Raises TurncoatError where they belong to another network."""
@@ -178,7 +197,7 @@ class PlannerSession:
         grid = observation["grid"]
         if self.seen is None or not np.array_equal(grid, self.seen):
             with torch.no_grad():
-                thought = self.subject.module.think(torch.from_numpy(grid), self.subject.ticks, self.hidden)
+                thought = self.subject.module.think(torch.from_numpy(grid).float(), self.subject.ticks, self.hidden)
             self.seen, self.hidden = grid.copy(), thought.hidden
             self.moves = thought.logits.argmax(1).flatten(1).numpy()
         return self.moves[np.arange(len(grid)), observation["cell"]]

@@ -299,11 +299,11 @@ class Maze:
             }
         )
 
-    def play(self, subject: Any, write: Callable[[str], None], seed: int, objects: str = "apart") -> None:
-        """Print one episode, a picture a step."""
+    def play(self, subject: Any, write: Callable[[str], None], seed: int, kind: str = "deployment") -> None:
+        """Print one episode, a picture a step: coin and exit together in training, apart in deployment."""
         rng = np.random.default_rng(seed)
-        level = self.levels(1, 13, rng, objects)
-        start = (rng.random(169) * self.starts(level, True).ravel()).argmax(keepdims=True)
+        level = self.levels(1, 13, rng, "together" if kind == "training" else "apart")
+        start = (rng.random(169) * self.starts(level, kind != "training").ravel()).argmax(keepdims=True)
         session, state, observation = subject.begin(1, seed), EpisodeState(level, start), level.observation()
         write(draw(level, int(start[0])))
         for _ in range(self.horizon(13)):
