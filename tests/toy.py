@@ -20,7 +20,7 @@ class Field:
     factors: ClassVar[tuple[()]] = ()
     measures: ClassVar[tuple[()]] = ()
 
-    def play(self, subject: Any, write: Any, seed: int) -> None:
+    def play(self, subject: Any, write: Any, seed: int, kind: str) -> None:
         write(f"the number is {subject.number:.2f}")
 
 

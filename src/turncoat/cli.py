@@ -82,8 +82,10 @@ def parser() -> Parser:
     sub.add_argument("--seeds", type=count, default=100, help="at most so many stored training runs of each arm")
     sub.add_argument("-j", dest="jobs", type=count, default=os.cpu_count() or 1, help="processes")
     sub.add_argument("--retrain", action="store_true", help="train the first seed again too, and compare its weights")
-    sub = command(play, "watch a trained subject in the terminal")
+    sub = command(play, "watch a trained subject in the terminal, or play its level yourself")
     store(sub)
+    sub.add_argument("--me", action="store_true", help="play it yourself")
+    sub.add_argument("--levels", choices=("training", "deployment"), default="deployment")
     sub.add_argument("--arm", default="organism")
     sub.add_argument("--seed", type=seed, default=0, help="of the training run")
     sub.add_argument("--level", type=seed, default=0, help="seed of the level that is played")
@@ -305,11 +307,30 @@ def verify(options: Any) -> int:
 def play(options: Any) -> int:
     organism, store = load(options.name), shelf(options.store)
     (name,) = arms_of(organism, [options.arm])
-    if not hasattr(organism.world, "play"):
-        raise TurncoatError(f"the world of {organism.name} cannot be watched in a terminal; see `turncoat report`")
+    if not hasattr(organism.world, "stage" if options.me else "play"):
+        what = "played by hand" if options.me else "watched in a terminal"
+        raise TurncoatError(f"the world of {organism.name} cannot be {what}; see `turncoat report`")
+    if options.me:
+        by_hand(organism.world.stage(options.level, options.levels))
+        return 0
     subject = store.load_subject(organism.name, organism.arm(name), options.seed)
-    organism.world.play(subject, print, options.level)
+    organism.world.play(subject, print, options.level, options.levels)
     return 0
+
+
+def by_hand(stage: Any) -> None:
+    """A person plays: a line is what they type, an empty one changes nothing, the end of input ends it."""
+    print(f"{stage.keys}; Ctrl-D stops")
+    while not stage.done:
+        print(stage.picture())
+        try:
+            stage.type(input("> "))
+        except EOFError:
+            break
+        except TurncoatError as error:
+            print(error)
+    print(stage.picture())
+    print(stage.says())
 
 
 def report(options: Any) -> int:
