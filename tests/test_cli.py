@@ -120,6 +120,26 @@ def test_show_and_play(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "the number is 0.09" in capsys.readouterr().out
 
 
+def test_a_person_can_play(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def typed(*lines: str) -> str:
+        said = iter(lines)
+
+        def answer(prompt: str) -> str:
+            try:
+                return next(said)
+            except StopIteration:
+                raise EOFError from None
+
+        monkeypatch.setattr("builtins.input", answer)
+        assert main(["play", "cheese_corner", "--me", "--levels", "training"]) == 0
+        return capsys.readouterr().out
+
+    printed = typed("x", "", "aw")
+    assert "there is no key 'x'" in printed and "w up" in printed and "@" in printed and "goal oracle" in printed
+    assert "over after 2 steps" in printed
+    assert "reward 1" in typed("aw" * 10 + "d" * 200)  # the keys after the end are not played
+
+
 def test_check_says_what_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", TOY]) == 0
     bare = tmp_path / "bare.py"

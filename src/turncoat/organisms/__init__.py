@@ -17,7 +17,7 @@ from turncoat.core import Organism, Row, TurncoatError
 
 def names() -> list[str]:
     """The names in the catalogue, without importing any of them."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
 
 
 def load(source: str) -> Organism:

@@ -45,6 +45,7 @@ class TrainExact:
     version: ClassVar[int] = 1
     units: ClassVar[Mapping[str, str]] = {
         "mixed": "share of training levels", "salience": "proxy over goal", "place": "over what it is shown",
+        "world.corner": "cells", "world.spread": "columns",
     }  # fmt: skip
 
     def smoke(self, limit: int) -> TrainExact:

@@ -63,7 +63,9 @@ class TrainPPO:
 
     unit: ClassVar[str] = "training run"
     version: ClassVar[int] = 1
-    units: ClassVar[Mapping[str, str]] = {"mixed": "share of training episodes"}
+    units: ClassVar[Mapping[str, str]] = {
+        "mixed": "share of training episodes", "world.short": "steps", "world.life": "steps",
+    }  # fmt: skip
 
     def smoke(self, limit: int) -> TrainPPO:
         """The same recipe cut to `limit` updates: checks that it runs, says nothing else."""

@@ -6,6 +6,7 @@ not hold is not drawn: the figure is then a sentence that says so.
 
 from __future__ import annotations
 
+import functools
 import io
 import math
 import re
@@ -247,7 +248,7 @@ def dose_axis(shelf: Shelf, sweep: Sweep, axes: Axes, assay: Any) -> None:
     if max(len(tick(value)) for value in sweep.values) * len(places) > 44:
         axes.tick_params(axis="x", labelsize=6.5)
     axes.grid(axis="y")
-    own = repr(getattr(shelf.organism.arms[0].recipe, sweep.field, None))
+    own = repr(functools.reduce(getattr, sweep.field.split("."), shelf.organism.arms[0].recipe))
     if own in at:
         axes.axvline(at[own], color=FAINT, lw=5, zorder=0)
         axes.annotate(
@@ -474,7 +475,7 @@ def unit_of(shelf: Shelf, assay: Any, column: str) -> str:
 
 def with_unit(shelf: Shelf, assay: Any, column: str) -> str:
     unit = unit_of(shelf, assay, column)
-    return column.replace("_", " ") + (f" ({unit})" if unit else "")
+    return column.split(".")[-1].replace("_", " ") + (f" ({unit})" if unit else "")
 
 
 def seeds_caption(counts: Mapping[str, int]) -> str:
