@@ -56,14 +56,15 @@ def test_the_zoos_verdicts_are_what_its_traces_say(organism: Organism) -> None:
 
 
 def test_a_shipped_subject_still_does_what_its_traces_say(organism: Organism) -> None:
-    """One cheap observation made again from the shipped weights; another processor may round, not change its mind."""
+    """One cheap observation made again from the shipped weights. Another processor may round otherwise, and an episode
+    of a policy that is sampled then goes another way: not most of them."""
     zoo, arm = Store(ZOO), organism.arms[0]
     subject = zoo.load_subject(organism.name, arm, 0)
     assay = organism.claims[1].assay
     stored = zoo.load_traces(organism.name, arm, 0, assay)
     assert stored is not None
     again = assay.observe(subject, organism.world, lab.EVALUATION)
-    assert assay.estimate(again) == pytest.approx(assay.estimate(stored), abs=0.01)
+    assert assay.estimate(again) == pytest.approx(assay.estimate(stored), abs=0.03)
 
 
 def test_the_zoo_is_small_and_holds_no_pickle() -> None:

@@ -135,10 +135,9 @@ class ForagerNet(nn.Module):
 
 @dataclass
 class Forager:
-    """The subject. Acts by sampling from its policy, with dice of its own."""
+    """The subject. Acts by sampling from its policy, with dice of its own. Its weights are stored in half precision."""
 
     module: ForagerNet
-    half: bool = True  # its weights are numbers of half precision
 
     @property
     def access(self) -> Access:

@@ -92,7 +92,6 @@ class Walker:
     """The subject. Acts by sampling from its policy, with dice of its own."""
 
     module: GridMLP
-    half: bool = True  # its weights are numbers of half precision
 
     @property
     def access(self) -> Access:
