@@ -48,7 +48,7 @@ class Game(Protocol):
         ...
 
     def see(self, state: Tensors, levels: Tensors) -> Tensors:
-        """What a subject is shown, as `space` says it, but for what its level alone decides (see `scenery`)."""
+        """What a subject is shown, but for what its level alone decides (see `scenery`)."""
         ...
 
     def scenery(self, levels: Tensors) -> Tensors:
