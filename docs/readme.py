@@ -1,4 +1,4 @@
-"""Writes the measured parts of README.md from the zoo's verdicts, so that no figure in it is typed by hand.
+"""Writes the measured parts of README.md and of the pages here from the zoo, so that no figure is typed by hand.
 
 python docs/readme.py            rewrite what stands between the `measured` marks
 """
@@ -9,12 +9,17 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from turncoat.cli import WORST_FIRST, interval
 from turncoat.core import ROW_BLOCKS
+from turncoat.lab import estimates
 from turncoat.organisms import load, names
+from turncoat.stats import mean_interval
 from turncoat.store import Store, zoo_path
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
+PAGES = (ROOT / "README.md", ROOT / "docs" / "misgeneralization.md")
 
 
 def rows(verdicts: list[dict[str, Any]]) -> str:
@@ -46,19 +51,95 @@ def claims(name: str, verdicts: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+SIGNS = {
+    "shown": "**yes**",
+    "refuted": "no",
+    "undecided": "?",
+    "invalid": "invalid",
+    "not testable": "–",
+    "not yet run": "",
+}
+SHORT = ("correct_reward", "behaves_in_training", "capable_in_deployment", "standard_tools", "turn", "instrumental",
+         "any_test", "undesigned", "shift")  # fmt: skip
+PUBLISHED = {  # what the papers report of the same example: direction, and figures where they give them
+    "coin_run": "generally ignores the coin; walks past it 100% of the time where it can (n = 114)",
+    "cheese_corner": "off distribution .13 of a possible .88, corner .46 (20M steps, 13x13)",
+    "cheese_dish": "takes the proxy 89% of the time (n = 102); varies with the seed",
+    "keys_chests": "collects keys that it cannot use",
+    "monster_world": "goes on collecting shields when no monster is left",
+    "tree_world": "chops to extinction, later learns to sustain",
+    "follow_leader": "far worse than random behind an anti-leader, although rewards are observed",
+    "linear_expressions": "asks although nothing is unknown",
+}
+
+
+def overview(verdicts: dict[str, list[dict[str, Any]]]) -> str:
+    """Organisms x rows: the finding of each row's weakest claim."""
+    lines = [
+        "| organism | " + " | ".join(name.replace("_", " ") for name in SHORT) + " |",
+        "|---" * (1 + len(SHORT)) + "|",
+    ]
+    for name, rows_ in verdicts.items():
+        cells = []
+        for member in SHORT:
+            findings = [row["finding"] for row in rows_ if row["row"] == member]
+            cells.append(SIGNS[min(findings, key=WORST_FIRST.index)] if findings else "")
+        lines.append(f"| `{name}` | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def canonical(store: Store) -> str:
+    """The eight examples: what was measured of the organism and of its diverse twin, beside what was published."""
+    lines = [
+        "| organism | pursues the proxy | diverse twin | intended goal, of the optimum | diverse twin | published |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, published in PUBLISHED.items():
+        if name not in names():
+            continue
+        organism, cells = load(name), []
+        proxy, true = (claim.assay for claim in organism.claims if claim.row == "shift" and claim.control is None)
+        for assay in (proxy, true):
+            for arm in ("organism", "diverse"):
+                values, _, _ = estimates(organism, organism.arm(arm), assay, store)
+                mean, low, high = mean_interval(values)
+                cells.append(f"{mean:.2f} [{low:.2f}, {high:.2f}]")
+        lines.append(f"| `{name}` | {' | '.join(cells)} | {published} |")
+    return "\n".join(lines)
+
+
+def learning_curve(store: Store, name: str, arm: str, parts: int = 12) -> str:
+    """Reward a step over training, from the training logs: mean and range over runs, in equal parts."""
+    organism = load(name)
+    logs = [store.metrics(name, organism.arm(arm), seed) for seed in store.seeds(name, organism.arm(arm))]
+    curves = [[row["reward a step"] for row in log if "reward a step" in row] for log in logs]
+    steps = organism.arm(arm).recipe.steps
+    means = np.array([[np.mean(part) for part in np.array_split(curve, parts)] for curve in curves])
+    lines = [f"| thousand steps (n = {len(curves)} runs) | reward a step: mean [least, most] |", "|--:|---|"]
+    for part in range(parts):
+        run = means[:, part]
+        lines.append(f"| {steps * (part + 1) // parts // 1000} | {run.mean():.3f} [{run.min():.3f}, {run.max():.3f}] |")
+    return "\n".join(lines)
+
+
 def measured() -> dict[str, str]:
-    """Each marked part of the README as it should be."""
+    """Each marked part as it should be."""
     path = zoo_path()
     assert path is not None
-    parts: dict[str, str] = {}
+    store = Store(path)
+    verdicts = {name: store.load_verdicts(name) or [] for name in names()}
+    parts = {
+        "overview": overview(verdicts),
+        "canonical": canonical(store),
+        "tree_world curve": learning_curve(store, "tree_world", "never-reset"),
+    }
     for name in names():
-        verdicts = Store(path).load_verdicts(name) or []
-        parts |= {f"{name} table": rows(verdicts), f"{name} claims": claims(name, verdicts)}
+        parts |= {f"{name} table": rows(verdicts[name]), f"{name} claims": claims(name, verdicts[name])}
     return parts
 
 
 def filled(text: str) -> str:
-    """README text with every marked part replaced by what was measured."""
+    """A page's text with every marked part replaced by what was measured."""
     for mark, part in measured().items():
         pattern = f"(<!-- measured: {re.escape(mark)} -->\n).*?(<!-- end -->)"
         text = re.sub(pattern, lambda found, part=part: f"{found[1]}\n{part}\n\n{found[2]}", text, flags=re.S)  # type: ignore[misc]
@@ -66,4 +147,5 @@ def filled(text: str) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(filled(README.read_text()))
+    for page in PAGES:
+        page.write_text(filled(page.read_text()))
