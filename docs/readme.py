@@ -102,8 +102,10 @@ def canonical(store: Store) -> str:
         for assay in (proxy, true):
             for arm in ("organism", "diverse"):
                 values, _, _ = estimates(organism, organism.arm(arm), assay, store)
-                mean, low, high = mean_interval(values)
-                cells.append(f"{mean:.2f} [{low:.2f}, {high:.2f}]")
+                told = [value for value in values if not np.isnan(value)]
+                mean, low, high = mean_interval(told)
+                runs = "" if len(told) == len(values) else f" in {len(told)} of {len(values)} runs"
+                cells.append(f"{mean:.2f} [{low:.2f}, {high:.2f}]{runs}")
         lines.append(f"| `{name}` | {' | '.join(cells)} | {published} |")
     return "\n".join(lines)
 
