@@ -103,7 +103,7 @@ def canonical(store: Store) -> str:
             for arm in ("organism", "diverse"):
                 values, _, _ = estimates(organism, organism.arm(arm), assay, store)
                 told = [value for value in values if not np.isnan(value)]
-                mean, low, high = mean_interval(told)
+                mean, low, high = np.clip(mean_interval(told), *assay.bounds)
                 runs = "" if len(told) == len(values) else f" in {len(told)} of {len(values)} runs"
                 cells.append(f"{mean:.2f} [{low:.2f}, {high:.2f}]{runs}")
         lines.append(f"| `{name}` | {' | '.join(cells)} | {published} |")
