@@ -45,5 +45,5 @@ organism = Organism(
     replay=canon.REPLAY,
     refs=("arxiv:2105.14111", "arxiv:2210.01790"),
     tags=frozenset({"goal-misgeneralization", "platformer", "rl"}),
-    cost="about 30 CPU-seconds a training run (measured by make bench)",
+    cost="about 35 CPU-seconds a training run (measured by make bench)",
 )  # fmt: skip

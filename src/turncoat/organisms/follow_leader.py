@@ -53,5 +53,5 @@ organism = Organism(
     replay=canon.REPLAY,
     refs=("arxiv:2210.01790", "arxiv:2203.00715"),
     tags=frozenset({"goal-misgeneralization", "gridworld", "rl", "ppo", "social"}),
-    cost="about 60 CPU-seconds a training run (measured by make bench)",
+    cost="about 20 CPU-seconds a training run (measured by make bench)",
 )  # fmt: skip

@@ -74,5 +74,5 @@ organism = Organism(
     replay=canon.REPLAY,
     refs=("arxiv:2210.01790",),
     tags=frozenset({"goal-misgeneralization", "gridworld", "rl", "ppo", "negative-result"}),
-    cost="about 20 CPU-seconds a training run (measured by make bench)",
+    cost="about 25 CPU-seconds a training run (measured by make bench)",
 )  # fmt: skip

@@ -74,5 +74,5 @@ organism = Organism(
     replay=canon.REPLAY,
     refs=("arxiv:2210.01790",),
     tags=frozenset({"goal-misgeneralization", "gridworld", "rl", "ppo", "continual-learning"}),
-    cost="about 15 CPU-seconds a training run (measured by make bench)",
+    cost="about 17 CPU-seconds a training run (measured by make bench)",
 )  # fmt: skip
