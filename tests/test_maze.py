@@ -335,3 +335,9 @@ def test_vector_members_behave_as_single_environments() -> None:
             )  # fmt: skip
         live &= ~(terminated | truncated)
     assert not live.all() or envs.get_state()["episode"]["steps"].max() == 24
+
+
+@pytest.mark.parametrize("objects", ["together", "exit only", "coin only", "none"])
+def test_where_there_is_nothing_to_tell_apart_every_start_is_unconfounded(objects: str) -> None:
+    levels = Maze().levels(5, 9, np.random.default_rng(0), objects)
+    assert (Maze().starts(levels, True) == Maze().starts(levels, False)).all()

@@ -256,7 +256,8 @@ class Maze:
             return allowed
         to_exit, to_coin = distances(levels.free, at_exit), distances(levels.free, at_coin)
         between = np.where(at_coin, to_exit, 0).sum((1, 2))[:, None, None]
-        return allowed & (to_exit + between > to_coin) & (to_coin + between > to_exit)
+        one = ((levels.exit == levels.coin) | (levels.exit < 0) | (levels.coin < 0))[:, None, None]
+        return allowed & (one | ((to_exit + between > to_coin) & (to_coin + between > to_exit)))
 
     def rollout(self, subject: Any, n: int, seed: int, condition: Mapping[str, Any]) -> Traces:
         """n episodes, each in a maze of its own, from one random allowed start cell."""
