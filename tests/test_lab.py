@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from turncoat import lab
-from turncoat.core import TurncoatError
+from turncoat.core import Arm, TurncoatError
 from turncoat.organisms import load
 from turncoat.store import Store
 
@@ -156,3 +156,19 @@ def test_killed_twenty_times_it_comes_to_the_same_verdicts(finished: Store, orga
         rows = json.loads((store / "toy" / "verdicts.json").read_text())
         assert [dict(row, store="") for row in rows] == [dict(row, store="") for row in expected]
     assert killed >= 10  # most kills hit a run at work
+
+
+def test_a_recipe_gets_its_trained_parent_and_each_parent_is_trained_once(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    source = str(Path(__file__).with_name("toy_family.py"))
+    organism = load(source)
+    lab.execute(lab.plan(source, organism, store, seeds=2), workers=2)
+    folders = sorted(path.name.split("-")[0] for path in (tmp_path / organism.name).iterdir())
+    assert folders == ["child", "organism", "parent"]
+    for seed in (0, 1):
+        parent = store.load_subject(organism.name, Arm("parent", organism.arms[0].recipe.parent), seed)
+        for arm in organism.arms:
+            child = store.load_subject(organism.name, arm, seed)
+            assert child.number == pytest.approx(parent.number + arm.recipe.more)
+    logs = list((tmp_path / organism.name).glob("parent-*/seed-*/metrics.jsonl"))
+    assert len(logs) == 2

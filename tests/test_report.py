@@ -21,6 +21,7 @@ from turncoat.core import (
     Claim,
     Curve,
     Finding,
+    Log,
     Measure,
     Organism,
     Realism,
@@ -33,7 +34,7 @@ from turncoat.core import (
     Verdict,
 )
 from turncoat.report.build import build
-from turncoat.report.figures import PALETTE, Shelf, claim_figure, curve_figures, sortable, sweep_figures
+from turncoat.report.figures import PALETTE, Shelf, claim_figure, curve_figures, log_figure, sortable, sweep_figures
 from turncoat.store import Store, verdict_row
 
 HOSTILE = "<script>alert(1)</script>"
@@ -163,6 +164,19 @@ def episode_frame(title: str, steps: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def bar(name: str, value: float, low: float = -2.0, high: float = 2.0) -> dict[str, Any]:
+    return {"name": name, "value": value, "low": low, "high": high}
+
+
+def barred_frame(title: str, steps: int) -> dict[str, Any]:
+    """The agent of `episode_frame`, with a belief that grows, a goal that stays, and a wish that comes late."""
+    frame = episode_frame(title, steps)
+    for t, step in enumerate(frame["steps"]):
+        step["bars"] = [bar(f"believes {HOSTILE}", t / 8, 0, 1), bar("goal: a gem is worth", -0.004)]
+        step["bars"] += [bar("wants a gem", 3.0 - t)] if t >= 2 else []
+    return frame
+
+
 def crowd_frame(seed: int, steps: int, crowd: int, size: int = 13) -> dict[str, Any]:
     """An agent and a crowd of eight kinds, all of which move at every step; now and then one is away."""
     rng = np.random.default_rng(seed)
@@ -214,6 +228,10 @@ ORGANISM = Organism(
         Curve("No such column", COIN, "ticks", "absent"),
         Curve("No such arm", COIN, "ticks", "coin", arms=("ghost",)),
     ),
+    logs=(
+        Log("As it is trained", "coin", ("organism", "aligned twin", "ghost", "separated=0.3"), "rounds"),
+        Log("Never reported", "loss"),
+    ),
     replay=FILM,
     cost="about 2 minutes a seed on one core",
     name="coin_seeker",
@@ -221,7 +239,7 @@ ORGANISM = Organism(
 )  # fmt: skip
 
 
-ACTOR = replace(ORGANISM, name="actor", claims=(), sweeps=(), curves=())
+ACTOR = replace(ORGANISM, name="actor", claims=(), sweeps=(), curves=(), logs=())
 TALKER = replace(ACTOR, name="talker")
 FRAMES: dict[str, tuple[dict[str, Any], ...]] = {
     "actor": (episode_frame("Training", 8), episode_frame(f"Deployment {HOSTILE}", 5) | {"events": []}),
@@ -244,6 +262,13 @@ def traces(wants: float, seed: int) -> Traces:
     return Traces(dict(zip(names, (coin, np.clip(1 - coin - 0.3, 0, 1), ticks, length, n, band), strict=True)))
 
 
+def log_of(arm: Arm, seed: int) -> list[dict[str, Any]]:
+    """Forty reports of a metric that rises to what the arm wants, and one without it."""
+    rises = [arm.recipe.wants * done / 400 + 0.01 * seed for done in range(0, 400, 10)]
+    rows: list[dict[str, Any]] = [{"done": 10 * i, "total": 400, "coin": coin} for i, coin in enumerate(rises)]
+    return [*rows, {"done": 400, "total": 400, "size": 9, "coin": math.nan}]
+
+
 def fill(store: Store) -> None:
     """Seeds, traces, frames and verdicts for the synthetic organism."""
     for arm in ORGANISM.all_arms():
@@ -251,7 +276,7 @@ def fill(store: Store) -> None:
         if arm.name.startswith("separated=0.3"):
             continue  # not run yet
         for seed in range(6 if arm.role != "sweep" else 3):
-            store.save_subject(ORGANISM.name, arm, seed, {"w": np.zeros(2, np.float32)}, [])
+            store.save_subject(ORGANISM.name, arm, seed, {"w": np.zeros(2, np.float32)}, log_of(arm, seed))
             seen = traces(arm.recipe.wants * (1 - min(1, 6 * separated)), seed)
             for assay in (COIN, Level("exit"), Level("exit", n=9), Labelled()):
                 store.save_traces(ORGANISM.name, arm, seed, assay, seen)
@@ -284,6 +309,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     fill(store)
     film(store, ACTOR, 0, FRAMES["actor"])
     film(store, ACTOR, 1, (crowd_frame(0, 30, 15, size=4), crowd_frame(1, 20, 9, size=3)))
+    film(store, ACTOR, 2, (barred_frame("Believer", 7), episode_frame("Without", 5)))
     film(store, TALKER, 0, FRAMES["talker"])
     return store
 
@@ -447,6 +473,40 @@ def test_an_episode_is_drawn_as_it_was(page: Any, site: Path, store: Store) -> N
         page.keyboard.press("ArrowRight")
 
 
+def test_bars_follow_the_scrubber(page: Any, site: Path) -> None:
+    page.goto((site / "actor.html").as_uri())
+    assert page.locator(".bars").count() == 0 and "a line across one is zero" in page.locator("#watch").inner_text()
+    page.get_by_label("subject").select_option(label="organism · seed 2")
+    (bars,) = page.get_by_role("list", name="Believer: numbers of this step").all()
+
+    def drawn() -> list[tuple[str, str, list[float]]]:
+        """Name, number, and where the stroke begins and ends."""
+        inside = "fill => ['--from', '--to'].map(end => Number(fill.style.getPropertyValue(end)))"
+        rows = [(row, row.locator(".fill").evaluate(inside)) for row in bars.get_by_role("listitem").all()]
+        return [(row.locator(".name").inner_text(), row.locator(".value").inner_text(), ends) for row, ends in rows]
+
+    page.get_by_label("time step").focus()
+    page.keyboard.press("Home")
+    assert drawn() == [
+        (f"believes {HOSTILE}", "0.00", [0, 0]),
+        ("goal: a gem is worth", "0.00", [0.499, 0.5]),
+        ("wants a gem", "–", [0, 0]),
+    ]
+    assert [row.locator(".zero").count() for row in bars.get_by_role("listitem").all()] == [0, 1, 1]
+    size = bars.bounding_box()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    assert [(number, ends) for _, number, ends in drawn()][::2] == [("0.25", [0, 0.25]), ("1.00", [0.5, 0.75])]
+    page.keyboard.press("End")
+    assert [(number, ends) for _, number, ends in drawn()] == [
+        ("0.75", [0, 0.75]), ("0.00", [0.499, 0.5]), ("−3.00", [0, 0.5]),
+    ]  # fmt: skip
+    assert bars.bounding_box() == size
+    assert "goal" not in page.locator("[aria-live]").text_content()
+    words = [box["y"] for now in page.locator(".panel .now").all() if (box := now.bounding_box())]
+    assert len(words) == 2 and words[0] == words[1]
+
+
 def test_a_dialogue_comes_turn_by_turn(page: Any, site: Path) -> None:
     page.goto((site / "talker.html").as_uri())
     assert page.get_by_role("heading", name="Watch it talk").count() == 1
@@ -490,6 +550,13 @@ AGENT = {"name": "agent", "glyph": "A", "cell": [0, 0]}
         (EPISODE | {"steps": [{"objects": [{"name": "agent"}]}]}, "glyph"),
         (EPISODE | {"steps": [{"objects": [AGENT, AGENT]}]}, "step 0 has 2 agents"),
         (EPISODE | {"steps": ["agent"]}, "TypeError"),
+        (EPISODE | {"steps": [{"objects": [], "bars": [bar("x", math.nan)]}]}, "a bar of nan"),
+        (EPISODE | {"steps": [{"objects": [], "bars": [bar("x", 1, 2, 2)]}]}, "a scale from 2 to 2"),
+        (EPISODE | {"steps": [{"objects": [], "bars": [bar("x", 1, 0, math.inf)]}]}, "a scale from 0 to inf"),
+        (EPISODE | {"steps": [{"objects": [], "bars": [bar("x", 1), bar("x", 1)]}]}, "for the second time"),
+        (EPISODE | {"steps": [{"objects": [], "bars": [bar("x", 1, 0, high)]} for high in (1, 2)]}, "another scale"),
+        (EPISODE | {"steps": [{"objects": [], "bars": [{"name": "x"}]}]}, "value"),
+        (EPISODE | {"steps": [{"objects": [], "bars": [bar("x", 1) | {"value": "much"}]}]}, "ValueError"),
         (EPISODE | {"events": [{"tick": "soon", "says": ""}]}, "ValueError"),
         (DIALOGUE | {"turns": []}, "no turns"),
         (DIALOGUE | {"turns": [{"who": "user"}]}, "text"),
@@ -568,6 +635,19 @@ def test_figures_are_text_and_what_is_missing_is_a_sentence(store: Store) -> Non
     assert "no column absent" in curves[2].caption and "no arm “ghost”" in curves[3].caption
 
 
+def test_a_training_log_is_a_curve(store: Store) -> None:
+    shelf = Shelf(ORGANISM, store)
+    drawn, never = (log_figure(shelf, log) for log in ORGANISM.logs)
+    assert drawn.svg.startswith("<svg") and all(f">{word}<" in drawn.svg for word in ("rounds", "aligned twin"))
+    assert "coin (share of episodes)" in drawn.svg and PALETTE[1] in drawn.svg and PALETTE[2] not in drawn.svg
+    assert ">100<" in drawn.svg and ">300<" in drawn.svg  # updates are evenly spaced
+    assert drawn.caption == (
+        "n = 6 seeds each. Left out: there is no arm “ghost”; "
+        "the store holds no training log of arm “separated=0.3” yet."
+    )
+    assert never.svg == "" and never.caption == "No figure: the training logs of arm “organism” have no loss."
+
+
 def test_a_sweep_can_lay_its_assays_on_one_pair_of_axes(store: Store) -> None:
     shelf, apart = Shelf(ORGANISM, store), ORGANISM.sweeps[0]
     together = replace(apart, overlay=True, assays=(Labelled(label="wants <it>"), Level("exit"), Filmed(frames=9)))
@@ -608,6 +688,14 @@ def test_damaged_traces_are_named_and_left_out(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:40])
     html = (build([ORGANISM], store, tmp_path / "site").parent / "coin_seeker.html").read_text()
     assert "is damaged" in html
+
+
+def test_a_damaged_log_is_named_once(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    fill(store)
+    (store.run(ORGANISM.name, ORGANISM.arm("organism"), 0) / "metrics.jsonl").write_text('{"done": 0')
+    html = (build([ORGANISM], store, tmp_path / "site").parent / "coin_seeker.html").read_text()
+    assert html.count("metrics.jsonl is damaged") == 1 and "n seeds = 5 (organism), 6 (aligned twin)." in html
 
 
 def test_a_page_is_the_same_twice(site: Path, store: Store, tmp_path: Path) -> None:

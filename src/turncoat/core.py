@@ -96,6 +96,17 @@ class Factor:
 
 
 @dataclass(frozen=True)
+class Dial:
+    """A parameter that an overseer can set in a test: any number from `low` to `high`, or any whole one."""
+
+    name: str
+    low: float
+    high: float
+    whole: bool
+    says: str
+
+
+@dataclass(frozen=True)
 class Measure:
     """Ground truth that can be read off an episode, with its unit."""
 
@@ -184,7 +195,10 @@ class Step:
 
 
 class Recipe(Protocol):
-    """How a subject comes to be: a frozen dataclass of plain data."""
+    """How a subject comes to be: a frozen dataclass of plain data.
+
+    One that builds on another (fine-tuning, staged training) has that recipe in a field `parent`, and its method is
+    `train(seed, parent)`, with the trained subject of that recipe and the same seed."""
 
     unit: ClassVar[str]  # what a new seed replicates: "training run" or "sample"
     version: ClassVar[int]  # raised when the code changes what the same fields produce
@@ -305,6 +319,17 @@ class Curve:
 
 
 @dataclass(frozen=True)
+class Log:
+    """A figure drawn from training logs: `metric` of each report of training against the updates done by then (`x` is
+    what they are called), a line an arm."""
+
+    title: str
+    metric: str
+    arms: tuple[str, ...] = ("organism",)
+    x: str = "updates"
+
+
+@dataclass(frozen=True)
 class Organism:
     """One file of the catalogue. `name` and `doc` (its page, Markdown) are the module's own."""
 
@@ -319,6 +344,7 @@ class Organism:
     answers: Mapping[Row, str] = field(default_factory=dict)  # rows not testable on it, and why
     sweeps: tuple[Sweep, ...] = ()
     curves: tuple[Curve, ...] = ()
+    logs: tuple[Log, ...] = ()
     replay: Any = None  # the assay whose frames the page plays
     simulates: tuple[str, ...] = ()
     cost: str = ""
@@ -377,8 +403,14 @@ def digest(thing: Any, pure: bool = True) -> str:
 
 
 def difference(one: Any, other: Any) -> dict[str, tuple[Any, Any]]:
-    """The fields in which two recipes differ, each with both values; {} where they are the same."""
+    """The fields in which two recipes differ ("field.field" within one), each with both values; {} for none."""
     if type(one) is not type(other):
         return {"recipe": (type(one).__name__, type(other).__name__)}
-    pairs = ((f.name, getattr(one, f.name), getattr(other, f.name)) for f in dataclasses.fields(one))
-    return {name: (a, b) for name, a, b in pairs if a != b}
+    found: dict[str, tuple[Any, Any]] = {}
+    for f in dataclasses.fields(one):
+        a, b = getattr(one, f.name), getattr(other, f.name)
+        if a != b and dataclasses.is_dataclass(a) and type(a) is type(b):
+            found |= {f"{f.name}.{inner}": pair for inner, pair in difference(a, b).items()}
+        elif a != b:
+            found[f.name] = a, b
+    return found

@@ -133,10 +133,7 @@ def work(job: Job) -> None:
     arm = organism.arm(job.arm)
     store = Store(job.store, [Store(root) for root in job.behind])
     notes = store if job.traces is None else Store(job.traces)
-    if store.has_subject(organism.name, arm, job.seed):
-        subject = store.load_subject(organism.name, arm, job.seed)
-    else:
-        subject = train(organism.name, arm, job, store)
+    subject = trained(organism.name, arm, job, store)
     assays = [
         assay
         for assay in needs(organism)[arm.name]
@@ -157,9 +154,19 @@ def work(job: Job) -> None:
         store.drop_subject(organism.name, arm, job.seed)  # a point of a sweep is its measurement
 
 
+def trained(name: str, arm: Arm, job: Job, store: Store) -> Any:
+    """The subject of an arm's recipe, from the store or trained now: once, however many processes ask for it."""
+    with store.alone(name, arm, job.seed):
+        if store.has_subject(name, arm, job.seed):
+            return store.load_subject(name, arm, job.seed)
+        return train(name, arm, job, store)
+
+
 def train(name: str, arm: Arm, job: Job, store: Store) -> Any:
+    parent = getattr(arm.recipe, "parent", None)
+    built_on = () if parent is None else (trained(name, Arm("parent", parent), job, store),)
     metrics, subject = [], None
-    for step in arm.recipe.train(job.seed):
+    for step in arm.recipe.train(job.seed, *built_on):
         row = {"done": step.done, "total": step.total}
         metrics.append(row | {key: round(float(value), 6) for key, value in step.metrics.items()})
         tell(job, "training", step.done, step.total)

@@ -13,10 +13,12 @@ nothing is ever overwritten by something else. A `Store` reads through to the st
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -66,6 +68,16 @@ class Store:
         return sorted(found)
 
     # -- subjects --------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def alone(self, organism: str, arm: Arm, seed: int) -> Iterator[None]:
+        """Hold off every other process that asks for the same run until this one is done with it."""
+        from filelock import FileLock
+
+        run = Path.home(), self.root.resolve(), organism, digest(arm.recipe), seed
+        name = hashlib.sha256(str(run).encode()).hexdigest()[:16]
+        with FileLock(Path(tempfile.gettempdir()) / f"turncoat-{name}.lock"):
+            yield
 
     def has_subject(self, organism: str, arm: Arm, seed: int) -> bool:
         return self.holder(organism, arm, seed, SUBJECT) is not None

@@ -23,7 +23,7 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from turncoat.core import ROW_BLOCKS, Arm, Claim, Finding, Organism, Realism, Row, Tier, difference
-from turncoat.report.figures import Shelf, claim_figure, curve_figures, number, short, sweep_figures
+from turncoat.report.figures import Shelf, claim_figure, curve_figures, log_figure, number, short, sweep_figures
 from turncoat.store import Store, write
 
 HERE = Path(__file__).parent
@@ -85,6 +85,7 @@ WATCH: Mapping[str, Mapping[str, str]] = {  # kind of frame -> the words around 
         "panels": "conversations, side by side",
     },
 }
+BARS = "The bars are read from inside the subject at that step, each on its own scale; a line across one is zero."
 WORST_FIRST = (
     Finding.REFUTED, Finding.INVALID, Finding.UNDECIDED, Finding.NOT_TESTABLE, Finding.NOT_RUN, Finding.SHOWN,
 )  # fmt: skip
@@ -118,7 +119,10 @@ def build(organisms: Sequence[Organism], store: Store, out: Path) -> Path:
             replay=replay_of(organism, shelf),
             claims=[(page["findings"].get(claim.says, ""), claim_figure(shelf, claim)) for claim in organism.claims],
             sweeps=[(sweep.title, sweep_figures(shelf, sweep)) for sweep in organism.sweeps],
-            curves=[figure for curve in organism.curves for figure in curve_figures(shelf, curve)],
+            curves=[
+                *(figure for curve in organism.curves for figure in curve_figures(shelf, curve)),
+                *(log_figure(shelf, log) for log in organism.logs),
+            ],
             notes=shelf.notes,
         )
         write(Path(out) / page["file"], html.encode())
@@ -336,7 +340,7 @@ def replay_of(organism: Organism, shelf: Shelf) -> dict[str, Any]:
     films: list[str] = []
     notes: list[str] = []
     kinds: list[str] = []
-    size = 0
+    size, barred = 0, False
     arms = sorted(organism.arms, key=lambda arm: arm.name != "organism")
     for arm in arms:
         for seed, traces in sorted(shelf.traces(arm, organism.replay).items())[:SEEDS_REPLAY]:
@@ -359,6 +363,7 @@ def replay_of(organism: Organism, shelf: Shelf) -> dict[str, Any]:
             films.append(film)
             kinds += [panel["kind"] for panel in panels]
             size += len(film)
+            barred |= any(panel.get("bars") for panel in panels)
     if not films and not notes:
         notes.append(f"No replay: {shelf.why_not(organism.arms[0], organism.replay)}.")
     data = f"[{','.join(films)}]"
@@ -369,7 +374,7 @@ def replay_of(organism: Organism, shelf: Shelf) -> dict[str, Any]:
         "data": Markup(data),
         "notes": notes,
         "words": WATCH[kinds[0] if kinds else ""],
-        "ledes": [WATCH[kind]["lede"] for kind in dict.fromkeys(kinds)],
+        "ledes": [WATCH[kind]["lede"] for kind in dict.fromkeys(kinds)] + [BARS] * barred,
     }
 
 
@@ -435,7 +440,32 @@ def episode(frame: Mapping[str, Any]) -> dict[str, Any]:
         "kinds": list(kinds),
         "changes": changes,
         "says": says,
+        "bars": bars(frame["steps"]),
     }
+
+
+def bars(steps: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
+    """The bars of an episode, checked and packed: name, low, high, and a value a step, null where it has none. The last
+    value stands for all that follow, so what does not change costs nothing."""
+    scales: dict[str, tuple[float, float]] = {}
+    held: list[dict[str, float]] = []
+    for tick, step in enumerate(steps):
+        here: dict[str, float] = {}
+        for one in step.get("bars", ()):
+            name, value, low, high = str(one["name"]), *(float(one[key]) for key in ("value", "low", "high"))
+            if not (math.isfinite(value) and -math.inf < low < high < math.inf):
+                raise ValueError(f"step {tick} has a bar of {value:g} on a scale from {low:g} to {high:g}")
+            if name in here or scales.setdefault(name, (low, high)) != (low, high):
+                raise ValueError(f"step {tick} has a bar for the second time, or on another scale")
+            here[name] = float(f"{value:.4g}")
+        held.append(here)
+    packed = []
+    for name, scale in scales.items():
+        values = [here.get(name) for here in held]
+        while values[-1:] == values[-2:-1]:
+            values.pop()
+        packed.append([name, *scale, values])
+    return packed
 
 
 def dialogue(frame: Mapping[str, Any]) -> dict[str, Any]:

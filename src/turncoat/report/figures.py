@@ -25,7 +25,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from turncoat.assays.behaviour import Level
-from turncoat.core import Arm, Claim, Curve, Organism, Sweep, Traces, TurncoatError, digest
+from turncoat.core import Arm, Claim, Curve, Log, Organism, Sweep, Traces, TurncoatError, digest
 from turncoat.stats import mean_interval
 from turncoat.store import Store
 
@@ -108,8 +108,22 @@ class Shelf:
                 return f"not testable: {reason}"
         return f"the store holds no traces of {assay_name(assay)} for arm “{arm.name}” yet"
 
+    def logs(self, arm: Arm) -> list[list[dict[str, Any]]]:
+        """The training log of each seed, one dict a report; seeds without any are left out."""
+        found = []
+        for seed in self.store.seeds(self.organism.name, arm):
+            try:
+                log = self.store.metrics(self.organism.name, arm, seed)
+            except TurncoatError as error:
+                if str(error) not in self.notes:  # one log stands in several figures
+                    self.notes.append(str(error))
+                continue
+            if log:
+                found.append(log)
+        return found
 
-# -- the three kinds of figure -------------------------------------------------------------------------
+
+# -- the kinds of figure -------------------------------------------------------------------------------
 
 
 def claim_figure(shelf: Shelf, claim: Claim) -> Figure:
@@ -335,15 +349,60 @@ def curve_panel(shelf: Shelf, curve: Curve, names: Sequence[str], name_it: bool)
         return Figure(title, f"No figure: {reason}.")
     if curve.by:
         lines = {key: lines[key] for key in sorted(lines, key=sortable)}
+    xlabel, ylabel = (with_unit(shelf, curve.assay, column) for column in (curve.x, curve.y))
+    by = with_unit(shelf, curve.assay, curve.by) if curve.by else None
+    svg = line_drawing(title, lines, xlabel, ylabel, by)
+    counts = {tick(key): len(seeds) for key, seeds in lines.items()}
+    return Figure(title, seeds_caption({names[0]: max(counts.values())} if curve.by else counts), svg)
+
+
+def log_figure(shelf: Shelf, log: Log) -> Figure:
+    """Lines of a training metric, one an arm; arms that have none are named in the caption."""
+    arms = {arm.name: arm for arm in shelf.organism.all_arms()}
+    lines: dict[Any, list[dict[Any, float]]] = {}
+    absent = []
+    for name in log.arms:
+        logs = shelf.logs(arms[name]) if name in arms else []
+        if seeds := [line for rows in logs if (line := progress(rows, log.metric))]:
+            lines[name] = seeds
+        elif name not in arms:
+            absent.append(f"there is no arm “{name}”")
+        elif logs:
+            absent.append(f"the training logs of arm “{name}” have no {log.metric}")
+        else:
+            absent.append(f"the store holds no training log of arm “{name}” yet")
+    if not lines:
+        return Figure(log.title, f"No figure: {'; '.join(absent)}.")
+    svg = line_drawing(log.title, lines, log.x, with_unit(shelf, None, log.metric), even=True)
+    words = [seeds_caption({tick(name): len(seeds) for name, seeds in lines.items()})]
+    words += [f"Left out: {'; '.join(absent)}."] if absent else []
+    return Figure(log.title, " ".join(words), svg)
+
+
+def progress(rows: Sequence[Mapping[str, Any]], metric: str) -> dict[Any, float]:
+    """One seed's line: updates done -> the metric, of the reports that have it."""
+    pairs = ((row.get("done"), row.get(metric)) for row in rows)
+    return {x: float(y) for x, y in pairs if isinstance(x, int) and isinstance(y, (int, float)) and math.isfinite(y)}
+
+
+def line_drawing(
+    title: str,
+    lines: Mapping[Any, Sequence[Mapping[Any, float]]],
+    xlabel: str,
+    ylabel: str,
+    by: str | None = None,
+    even: bool = False,
+) -> str:
+    """Means across seeds with their intervals as bands, as SVG. `lines`: key -> x -> y of each seed; `by` is what the
+    keys are called. An x that spans much is logarithmic, unless it is to be `even`."""
     ticks = sorted({x for line in lines.values() for seed in line for x in seed}, key=sortable)
     numeric = all(isinstance(x, (int, float)) and not isinstance(x, bool) for x in ticks)
     place = {x: float(x) if numeric else float(i) for i, x in enumerate(ticks)}
     looks = looks_of(list(lines))
     labels = [tick(key) for key in lines]
     columns = legend_columns(labels)
-    legend = len(lines) > 1 or curve.by is not None
+    legend = len(lines) > 1 or by is not None
     rows = math.ceil(len(lines) / columns) if legend else 0
-    ylabel = with_unit(shelf, curve.assay, curve.y)
     with style(), drawing(3.5, 2.45 + 0.17 * rows) as canvas:
         extra = 0.14 * (label_lines(ylabel, 36) - 1)
         axes = panel(canvas, left=0.56 + extra, bottom=0.48, top=0.12 + 0.17 * rows + 0.18 * bool(rows), right=0.15)
@@ -361,18 +420,16 @@ def curve_panel(shelf: Shelf, curve: Curve, names: Sequence[str], name_it: bool)
             axes.set_ylim(-0.03, 1.03)
         if not numeric or len(ticks) <= 6:
             axes.set_xticks([place[x] for x in ticks], [tick(x) for x in ticks])
-        elif ticks[0] > 0 and ticks[-1] / ticks[0] >= 50:
+        elif not even and ticks[0] > 0 and ticks[-1] / ticks[0] >= 50:
             axes.set_xscale("log")
             axes.minorticks_off()
             some = ticks[:: math.ceil(len(ticks) / 8)]
             axes.set_xticks(some, [tick(x) for x in some])
         axes.grid(axis="y")
-        axes.set(xlabel=with_unit(shelf, curve.assay, curve.x), ylabel=wrap(ylabel, 36))
+        axes.set(xlabel=xlabel, ylabel=wrap(ylabel, 36))
         if rows:
-            legend_above(canvas, axes, columns, with_unit(shelf, curve.assay, curve.by) if curve.by else None)
-        svg = render(canvas, title, f"{title}: {ylabel} against {curve.x}, lines: {', '.join(labels)}")
-    counts = {tick(key): len(seeds) for key, seeds in lines.items()}
-    return Figure(title, seeds_caption({names[0]: max(counts.values())} if curve.by else counts), svg)
+            legend_above(canvas, axes, columns, by)
+        return render(canvas, title, f"{title}: {ylabel} against {xlabel}, lines: {', '.join(labels)}")
 
 
 def means_by(traces: Traces, curve: Curve) -> dict[Any, dict[Any, float]]:

@@ -58,8 +58,9 @@
     return item;
   }
 
-  // a panel's heading, its view, and the line of words below, with room for the `longest` of them so that nothing jumps
-  function shell(panel, view, longest = "") {
+  // a panel's heading, its view, what belongs to it, and the line of words below, with room for the `longest` of them so
+  // that nothing jumps
+  function shell(panel, view, longest = "", ...more) {
     const now = html("span"), line = html("p", "now"), figure = html("figure", `panel ${panel.kind}`);
     line.append(now);
     if (longest) {
@@ -67,7 +68,7 @@
       room.setAttribute("aria-hidden", "true");
       line.append(room);
     }
-    figure.append(html("h3", "", panel.title), html("figcaption", "", panel.caption), view, line);
+    figure.append(html("h3", "", panel.title), html("figcaption", "", panel.caption), view, ...more, line);
     return { panel, view, now, figure };
   }
 
@@ -180,6 +181,34 @@
     }).join("");
   }
 
+  const twoDecimals = (value) =>
+    value === null ? "–" : value.toFixed(2).replace(/^-(0\.00)$/, "$1").replace("-", "−");
+
+  // a row a bar, whether or not this step has it: name and value as text, and from zero (or the end that is nearest to
+  // it) to the value as a stroke; a value beyond the scale fills it
+  function buildBars(panel) {
+    return panel.bars.map(([name, low, high, values]) => {
+      const place = (value) => (Math.max(low, Math.min(high, value)) - low) / (high - low);
+      const row = html("li"), value = html("span", "value"), track = html("span", "track"), fill = html("span", "fill");
+      track.setAttribute("aria-hidden", "true");
+      track.append(fill);
+      if (low < 0 && high > 0) track.append(html("span", "zero"));
+      track.style.setProperty("--zero", place(0));
+      value.style.setProperty("--longest", Math.max(...values.map((one) => twoDecimals(one).length)));
+      row.append(html("span", "name", name), " ", value, track);
+      return { row, value, fill, place, values };
+    });
+  }
+
+  function drawBars(bars, at) {
+    for (const { value, fill, place, values } of bars) {
+      const now = last(values, at), ends = now === null ? [0, 0] : [place(0), place(now)];
+      value.textContent = twoDecimals(now);
+      fill.style.setProperty("--from", Math.min(...ends));
+      fill.style.setProperty("--to", Math.max(...ends));
+    }
+  }
+
   function buildEpisode(panel) {
     const states = statesOf(panel);
     const walk = states.map((objects) => objects.find((object) => object.name === AGENT)?.cell);
@@ -190,10 +219,14 @@
     });
     const longest = panel.says.reduce((one, other) => (other.length > one.length ? other : one), "");
     const words = `step ${states.length - 1}, its last: ${longest}`;
-    return { ...shell(panel, floor(panel, layers.trail, ...start, layers.objects), words), layers, states, walk };
+    const bars = buildBars(panel), list = html("ul", "bars");
+    list.setAttribute("aria-label", `${panel.title}: numbers of this step`);
+    list.append(...bars.map((bar) => bar.row));
+    const view = floor(panel, layers.trail, ...start, layers.objects);
+    return { ...shell(panel, view, words, ...(bars.length ? [list] : [])), layers, states, walk, bars };
   }
 
-  function drawEpisode({ panel, layers, states, walk }) {
+  function drawEpisode({ panel, layers, states, walk, bars }) {
     const { width } = panel, end = states.length - 1, at = Math.min(tick, end);
     layers.trail.setAttribute("d", trailOf(walk.slice(0, at + 1), width));
     layers.objects.replaceChildren(...states[at].map((object) => {
@@ -205,6 +238,7 @@
       mark.setAttribute("transform", `translate(${x + dx},${y + dy}) scale(${n > 1 ? 1.16 / across : 0.92})`);
       return mark;
     }));
+    drawBars(bars, at);
     const said = panel.says[at] + happened(panel);
     const step = `step ${at}${tick > end ? ", its last" : ""}`;
     return { line: said ? `${step}: ${said}` : step, told: said };
