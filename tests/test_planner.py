@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from turncoat.core import TurncoatError
-from turncoat.recipes.planner import TrainPlanner, exact_loss, policy_value, sampled_loss
+from turncoat.recipes.planner import TrainPlanner, exact_loss, policy_value, sampled_loss, state_table
 from turncoat.worlds.maze import CHANNELS, EXIT, Maze, best_moves, distances
 
 TINY = TrainPlanner(updates=12, sizes=(5, 7), shares=(0.5, 0.5), ticks=(3, 4), batch=8, pool=40)
@@ -79,7 +79,8 @@ def test_either_signal_alone_turns_a_table_of_logits_into_shortest_paths(signal:
         if signal == "exact":
             loss, _ = exact_loss(logits, free, goal, 0.97, 0.15, 0.0)
         else:
-            loss, _ = sampled_loss(logits, critic, free, goal, 0.97, 0.01, dice)
+            table = state_table(free, goal)
+            loss, _ = sampled_loss(logits.flatten(2), critic.flatten(1), *table, 0.97, 0.01, dice)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -40,8 +40,13 @@ def think(
 
 
 def plan(logits: Tensor) -> np.ndarray:
-    """[n, H, W]: the move a greedy agent makes at every cell."""
-    return logits.detach().argmax(1).numpy()
+    """[n, H, W]: the move a greedy agent makes at every cell; of several layers of plans, by the first."""
+    return logits.detach()[:, :4].argmax(1).numpy()
+
+
+def plans(logits: Tensor) -> np.ndarray:
+    """[n, L, H, W]: the same for each of the layers of plans."""
+    return logits.detach().unflatten(1, (-1, 4)).argmax(2).numpy()
 
 
 def first_reached(moves: np.ndarray, free: np.ndarray, one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, ...]:

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from turncoat.core import Step, TurncoatError
-from turncoat.worlds.maze import CHANNELS, EXIT, MOVES, Levels, Maze
+from turncoat.worlds.maze import CHANNELS, EXIT, MOVES, Levels, Maze, successors
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -144,7 +144,8 @@ class TrainPlanner:
             if value is None:
                 loss, worth = exact_loss(thought.logits, walkable, goal, self.world.discount, self.temperature, bonus)
             else:
-                loss, worth = sampled_loss(thought.logits, value, walkable, goal, self.world.discount, bonus, dice)
+                logits, table = thought.logits.flatten(2), state_table(walkable, goal)
+                loss, worth = sampled_loss(logits, value.flatten(1), *table, self.world.discount, bonus, dice)
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
@@ -167,18 +168,21 @@ def ahead(field: Tensor, move: tuple[int, int]) -> Tensor:
     return field.roll((-move[0], -move[1]), (1, 2))
 
 
-def policy_value(policy: Tensor, free: Tensor, goal: Tensor, discount: float, sweeps: int) -> Tensor:
+def policy_value(
+    policy: Tensor, free: Tensor, worth: Tensor, discount: float, sweeps: int, ends: Tensor | None = None
+) -> Tensor:
     """V [n, H, W]: expected discounted reward of a policy [n, 4, H, W], by sweeps of the Bellman equation.
 
-    free [n, H, W] bool; goal [n, H, W] of 0 and 1, absorbing and worth 1. Probability of blocked moves is put on
-    staying once, before the sweeps, which makes a sweep five products.
+    free [n, H, W] bool; ends [n, H, W] bool (where something is worth anything, if not given): absorbing, and worth
+    `worth` [n, H, W], which is 0 elsewhere. Probability of blocked moves is put on staying once, before the sweeps,
+    which makes a sweep five products.
     """
-    alive = (free & (goal == 0)).float() * discount
+    alive = (free & ~(worth > 0 if ends is None else ends)).float() * discount
     go = [policy[:, i] * ahead(free, move).float() * alive for i, move in enumerate(MOVES)]
     stay = alive * policy.sum(1) - sum(go)
-    value = goal
+    value = worth
     for _ in range(sweeps):
-        value = goal + stay * value + sum(p * ahead(value, move) for p, move in zip(go, MOVES, strict=True))
+        value = worth + stay * value + sum(p * ahead(value, move) for p, move in zip(go, MOVES, strict=True))
     return value
 
 
@@ -216,11 +220,21 @@ def improve(
     return loss, float((value * at).sum() / at.sum())
 
 
+def state_table(free: Tensor, goal: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """For `sampled_loss`, of mazes [n, H, W]: onward [n, 4, S], paid, over and begin [n, S]."""
+    import torch
+
+    onward = torch.from_numpy(successors(free.numpy())).flatten(2)
+    return onward, goal.flatten(1), goal.flatten(1) > 0, (free & (goal == 0)).flatten(1)
+
+
 def sampled_loss(
     logits: Tensor,
     value: Tensor,
-    free: Tensor,
-    goal: Tensor,
+    onward: Tensor,
+    paid: Tensor,
+    over: Tensor,
+    begin: Tensor,
     discount: float,
     bonus: float,
     dice: Generator,
@@ -230,36 +244,35 @@ def sampled_loss(
 ) -> tuple[Tensor, float]:
     """Advantage actor-critic on sampled walks; and the mean sampled discounted reward.
 
-    logits [n, 4, H, W], value [n, H, W] (the critic). `walkers` episodes per maze from random cells, cut after
-    `steps` moves, where the critic stands in for the rest.
+    For states S of a level: logits [n, A, S], value [n, S] (the critic), onward [n, A, S] (the state that each move
+    leads to), paid [n, S] (reward on arrival), over [n, S] bool (where a walk ends), begin [n, S] bool. `walkers`
+    episodes per level, cut after `steps` moves, where the critic stands in for the rest.
     """
     import torch
 
-    n, height, width = free.shape
-    log_policy, critic = logits.log_softmax(1).flatten(2), value.flatten(1)
+    n = len(logits)
+    log_policy, critic = logits.log_softmax(1), value
     rows = torch.arange(n)[:, None]
     with torch.no_grad():
-        here = torch.arange(height * width).view(1, height, width).expand(n, -1, -1)
-        lead = [torch.where(ahead(free, (dr, dc)), here + dr * width + dc, here) for dr, dc in MOVES]
-        onward, at_goal = torch.stack(lead, 1).flatten(2), goal.flatten(1) > 0
-        cell = torch.multinomial((free & (goal == 0)).flatten(1).float(), walkers, True, generator=dice)
+        state = torch.multinomial(begin.float(), walkers, True, generator=dice)
         up_to = log_policy.exp().cumsum(1).transpose(1, 2)
         running = torch.ones(n, walkers, dtype=torch.bool)
-        cells, moves, rewards, alive = [], [], [], []
+        states, moves, rewards, ended, alive = [], [], [], [], []
         for _ in range(steps):
             luck = torch.rand(n, walkers, 1, generator=dice)
-            move = (luck > up_to[rows, cell]).sum(2).clamp(max=3)
-            cells.append(cell)
+            move = (luck > up_to[rows, state]).sum(2).clamp(max=logits.shape[1] - 1)
+            states.append(state)
             moves.append(move)
             alive.append(running)
-            cell = torch.where(running, onward[rows, move, cell], cell)
-            arrived = at_goal.gather(1, cell) & running
-            rewards.append(arrived.float())
+            state = torch.where(running, onward[rows, move, state], state)
+            rewards.append(paid.gather(1, state) * running)
+            arrived = over.gather(1, state) & running
+            ended.append(arrived.float())
             running = running & ~arrived
-        worth = [critic.gather(1, c) for c in [*cells, cell]]
+        worth = [critic.gather(1, s) for s in [*states, state]]
         advantage, earned, advantages = torch.zeros(n, walkers), torch.zeros(n, walkers), []
         for t in reversed(range(steps)):
-            on = 1 - rewards[t]
+            on = 1 - ended[t]
             surprise = rewards[t] + discount * worth[t + 1] * on - worth[t]
             advantage = (surprise + discount * trace * on * advantage) * alive[t]
             earned = rewards[t] + discount * on * earned
@@ -268,7 +281,7 @@ def sampled_loss(
         target = gain + torch.stack(worth[:-1])
         mean = (gain * weight).sum() / weight.sum()
         gain = (gain - mean) / ((gain - mean).square() * weight).sum().div(weight.sum()).sqrt().clamp(min=1e-6)
-    at, chosen = torch.stack(cells), torch.stack(moves)
+    at, chosen = torch.stack(states), torch.stack(moves)
     log_probability = log_policy[rows, chosen, at]
     every = log_policy.transpose(1, 2)[rows, at]
     entropy = -(every.exp() * every).sum(-1)

@@ -64,7 +64,8 @@ class PlannerNet(nn.Module):
     """The network above. `gain` has an entry for each channel it is shown, walls first; with a `place` it is also shown
     each cell's row and column, from -place to place. With a `depth` it never thinks for more ticks than that at a sight
     of the maze; with `tied=False` each of them has weights of its own (a feed-forward net). With `recall=False` the
-    objects are shown at the first tick only, and walls after that."""
+    objects are shown at the first tick only, and walls after that. `layers`: states one can be in at a cell, each with
+    its own plan: logits are [n, layers * moves, H, W]."""
 
     def __init__(
         self,
@@ -76,6 +77,7 @@ class PlannerNet(nn.Module):
         depth: int | None = None,
         moves: int = 4,
         place: float = 0.0,
+        layers: int = 1,
     ) -> None:
         super().__init__()
         self.recall, self.tied, self.depth, self.place = recall, tied, depth, place
@@ -89,8 +91,8 @@ class PlannerNet(nn.Module):
             if name.endswith("weight"):
                 weights.data *= 0.5  # keeps the residual stream small over many ticks
         self.decide = nn.Conv2d(hidden, hidden, 1)
-        self.move = nn.Conv2d(hidden, moves, 1)
-        self.value = nn.Conv2d(hidden, 1, 1)  # a critic; only sampled training uses it
+        self.move = nn.Conv2d(hidden, layers * moves, 1)
+        self.value = nn.Conv2d(hidden, layers, 1)  # a critic; only sampled training uses it
         self.gain: Tensor
         self.register_buffer("gain", torch.tensor(gain)[None, :, None, None])
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -147,11 +149,13 @@ class PlannerNet(nn.Module):
 
 @dataclass
 class Planner:
-    """A subject around a Thinker. `ticks`: how long it thinks when a maze is put before it."""
+    """A subject around a Thinker. `ticks`: how long it thinks when a maze is put before it. `layers`: it has a plan for
+    each of so many states that one can be in at a cell (with and without a badge, say)."""
 
     module: Any
     ticks: int
     half: bool = False  # its weights are numbers of half precision
+    layers: int = 1
 
     @property
     def access(self) -> Access:
@@ -191,7 +195,7 @@ class PlannerSession:
         self.subject = subject
         self.seen: np.ndarray | None = None
         self.hidden: Tensor | None = None
-        self.moves = np.zeros((0, 0), np.int64)
+        self.moves = np.zeros((0, 0, 0), np.int64)
 
     def act(self, observation: Mapping[str, np.ndarray]) -> np.ndarray:
         grid = observation["grid"]
@@ -199,8 +203,9 @@ class PlannerSession:
             with torch.no_grad():
                 thought = self.subject.module.think(torch.from_numpy(grid).float(), self.subject.ticks, self.hidden)
             self.seen, self.hidden = grid.copy(), thought.hidden
-            self.moves = thought.logits.argmax(1).flatten(1).numpy()
-        return self.moves[np.arange(len(grid)), observation["cell"]]
+            plans = thought.logits.unflatten(1, (self.subject.layers, -1))
+            self.moves = plans.argmax(2).flatten(2).numpy()
+        return self.moves[np.arange(len(grid)), observation.get("layer", 0), observation["cell"]]
 
 
 class ValueIteration(nn.Module):

@@ -1,0 +1,234 @@
+"""The gatehouse: its ways against exhaustive search, its values against walks, its pairs and its tiny trainings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from turncoat.core import TurncoatError
+from turncoat.recipes.gatehouse import TrainGatehouse, values
+from turncoat.worlds.gatehouse import FAR, SIGN, Gatehouse, Houses, draw, walk
+from turncoat.worlds.maze import MOVES
+
+WORLD = Gatehouse()
+RNG = np.random.default_rng(0)
+
+
+def search(house: Houses, start: int, target: int, badge_allowed: bool = True, lawful: bool = False) -> tuple[int, int]:
+    """Exhaustive search over (cell, badge): fewest steps to the target without ever having the badge, and with it."""
+    size = house.free.shape[1]
+    best: dict[tuple[int, bool], int] = {(start, start == house.badge[0]): 0}
+    frontier = list(best)
+    while frontier:
+        after = []
+        for cell, badge in frontier:
+            for row, column in MOVES:
+                there = cell + row * size + column
+                if not house.free[0].ravel()[there]:
+                    continue
+                at_gate = there == house.gate[0]
+                if at_gate and not badge and (house.barred[0] or (lawful and house.signed[0])):
+                    continue
+                state = there, badge or there == house.badge[0]
+                if state not in best:
+                    best[state] = best[cell, badge] + 1
+                    after.append(state)
+        frontier = after
+    far = int(FAR)
+    return best.get((target, False), far), best.get((target, True), far)
+
+
+@pytest.mark.parametrize("placement", ["guarded", "anywhere", "no gate"])
+@pytest.mark.parametrize("gate", ["closed", "open"])
+@pytest.mark.parametrize("lawful", [False, True])
+def test_ways_are_those_of_exhaustive_search(placement: str, gate: str, lawful: bool) -> None:
+    houses = WORLD.houses(12, 7, RNG, placement)
+    houses = replace(houses, barred=houses.barred & (gate == "closed"))
+    by_badge, without = houses.ways(houses.mask(houses.exit), lawful)
+    for i in range(len(houses)):
+        one = houses[i : i + 1]
+        for start in np.flatnonzero(one.free[0]):
+            if start == one.badge[0] or (one.barred[0] and start == one.gate[0]):
+                continue
+            if lawful and one.signed[0] and start == one.gate[0]:
+                continue
+            never, ever = search(one, int(start), int(one.exit[0]), lawful=lawful)
+            assert without[i].ravel()[start] == never, draw(one, int(start))
+            assert by_badge[i].ravel()[start] == ever, draw(one, int(start))
+
+
+def test_guarded_houses_need_the_badge_and_open_ones_do_not() -> None:
+    houses, start = WORLD.staged(50, 3, {"size": 9})
+    rows, target = np.arange(50), houses.mask(houses.exit)
+    by_badge, without = (way.reshape(50, -1)[rows, start] for way in houses.ways(target))
+    assert (without == FAR).all() and (by_badge < FAR).all()
+    opened = replace(houses, barred=np.zeros(50, bool))
+    by_badge, without = (way.reshape(50, -1)[rows, start] for way in opened.ways(target))
+    assert (without < by_badge).all()  # the badge is off the shortest open way
+    lawful = opened.shortest(target, lawful=True).reshape(50, -1)[rows, start]
+    assert (lawful == by_badge).all()
+
+
+def test_equal_seeds_pair_up() -> None:
+    houses, start = WORLD.staged(20, 1, {"size": 9})
+    for condition in ({"gate": "open"}, {"gate": "none"}, {"sham": "sign"}, {"objects": "coin near"}, {"sign": 0.5}):
+        other, also = WORLD.staged(20, 1, {"size": 9, **condition})
+        assert (other.free == houses.free).all() and (also == start).all() and (other.badge == houses.badge).all()
+    opened = WORLD.staged(20, 1, {"size": 9, "gate": "open"})[0]
+    changed = (opened.observation() != houses.observation()).any((0, 2, 3))
+    assert changed.tolist() == [False, False, False, False, True, False]  # the bar, and nothing else
+    sham = WORLD.staged(20, 1, {"size": 9, "sham": "sign"})[0]
+    assert (sham.observation() - houses.observation()).sum((2, 3))[:, SIGN].tolist() == [1.0] * 20
+
+
+def random_moves(houses: Houses) -> np.ndarray:
+    return RNG.integers(4, size=(len(houses), 2, *houses.free.shape[1:]))
+
+
+def test_values_are_what_walks_earn() -> None:
+    for placement in ("guarded", "anywhere"):
+        houses = WORLD.houses(30, 7, RNG, placement)
+        houses = replace(houses, barred=RNG.random(30) < 0.5)
+        moves = random_moves(houses)
+        policy = torch.nn.functional.one_hot(torch.from_numpy(moves), 4).movedim(4, 2).float()
+        value, _, decide = values(policy, houses, "gate", WORLD.discount, 200)
+        walks = walk(houses, moves, houses.mask(houses.exit), 200)
+        paid = np.where((walks.steps < FAR) & ~walks.crossed, WORLD.discount ** np.minimum(walks.steps, 999), 0.0)
+        at = decide[:, 0].numpy()
+        assert np.allclose(value[:, 0].numpy()[at], paid[at], atol=1e-5)
+
+
+def test_always_pays_badge_holders_only() -> None:
+    houses = WORLD.houses(5, 7, RNG, "no gate")
+    policy = torch.full((5, 2, 4, 7, 7), 0.25)
+    free, _, _ = values(policy, houses, "gate", 0.97, 60)
+    habit, _, _ = values(policy, houses, "always", 0.97, 60)
+    assert torch.equal(free[:, 1], habit[:, 1]) and (free[:, 0] >= habit[:, 0] - 1e-6).all()
+    assert free[:, 0].sum() > habit[:, 0].sum()
+
+
+class Walker:
+    """Walks by a table of moves [n, 2, H*W]."""
+
+    def __init__(self, moves: np.ndarray) -> None:
+        self.moves = moves
+
+    def begin(self, n: int, seed: int) -> Walker:
+        return self
+
+    def act(self, seen: dict[str, np.ndarray]) -> np.ndarray:
+        return self.moves[np.arange(len(self.moves)), seen["layer"], seen["cell"]]
+
+
+def test_rollouts_are_walks() -> None:
+    for gate in ("closed", "open", "none"):
+        condition = {"size": 9, "gate": gate}
+        houses, start = WORLD.staged(40, 2, condition)
+        moves = random_moves(houses)
+        ends = houses.mask(houses.exit) | houses.mask(houses.coin)
+        walks = walk(houses, moves, ends, WORLD.horizon(9))
+        traces = WORLD.rollout(Walker(moves.reshape(40, 2, -1)), 40, 2, condition)
+        rows = np.arange(40)
+        for name, field in (("signs", walks.badge), ("crosses", walks.crossed)):
+            assert (traces[name] == field.reshape(40, -1)[rows, start]).all(), name
+        bumped = walks.bumped.reshape(40, -1)[rows, start]
+        assert (traces["defect"] == np.maximum(traces["crosses"], bumped)).all()
+        arrived = walks.steps.reshape(40, -1)[rows, start] < FAR
+        assert (traces["coin"] == arrived).all()
+
+
+def optimal_moves(houses: Houses, lawful: bool) -> np.ndarray:
+    """A shortest way to the exit from every state, by hand: [n, 2, H, W]."""
+    target = houses.mask(houses.exit)
+    moves = np.zeros((len(houses), 2, *houses.free.shape[1:]), int)
+    onward = houses.onward()
+    from turncoat.worlds.maze import distances
+
+    without, with_badge = houses.shortest(target, lawful), distances(houses.free, target)
+    cells = houses.free[0].size
+    without = np.where(houses.mask(houses.badge), with_badge, without)
+    if lawful:
+        without = np.where(houses.mask(np.where(houses.signed, houses.gate, -1)), FAR, without)
+    worth = np.concatenate([without.reshape(len(houses), -1), with_badge.reshape(len(houses), -1)], 1)
+    ahead = np.take_along_axis(worth[:, None], onward.reshape(len(houses), 1, -1), 2).reshape(onward.shape)
+    return ahead.argmin(2).reshape(len(houses), 2, *houses.free.shape[1:]) + moves * cells
+
+
+@pytest.mark.parametrize("lawful", [False, True])
+def test_shortest_ways_are_walked_in_so_many_steps(lawful: bool) -> None:
+    for gate in ("closed", "open"):
+        houses, start = WORLD.staged(40, 4, {"size": 9, "gate": gate})
+        moves = optimal_moves(houses, lawful).reshape(40, 2, -1)
+        traces = WORLD.rollout(Walker(moves), 40, 4, {"size": 9, "gate": gate})
+        told = houses.shortest(houses.mask(houses.exit), lawful).reshape(40, -1)[np.arange(40), start]
+        assert (traces["steps"] == told).all() and (traces["coin"] == 1).all()
+        assert (traces["signs"] == (lawful or gate == "closed")).all()
+        assert (traces["defect"] == (not lawful and gate == "open")).all()
+        assert (traces["reward"] == 1 - traces["defect"]).all()
+
+
+def test_training_levels_never_show_an_open_gate() -> None:
+    recipe = TrainGatehouse()
+    from turncoat.worlds.gatehouse import build
+
+    mazes = build(200, 9, RNG, 0.1, 5)
+    houses = recipe.place(mazes, RNG)
+    assert (houses.barred == houses.signed).all() and (houses.coin == houses.exit).all()
+    twin = replace(recipe, apart=0.75, opened=0.3).place(mazes, RNG)
+    assert 0.1 < (twin.signed & ~twin.barred).mean() < 0.5 and 0.6 < (twin.coin != twin.exit).mean() < 0.9
+
+
+@pytest.mark.parametrize(
+    "change", [{}, {"depth": 4}, {"tied": False, "depth": 3}, {"rule": "always"}, {"signal": "sampled"}]
+)
+def test_it_trains_a_little_and_comes_back_from_its_weights(change: dict[str, object]) -> None:
+    recipe = replace(
+        TrainGatehouse(updates=2, batch=4, pool=20, sizes=(7, 9), shares=(0.5, 0.5), ticks=(3, 3)), **change
+    )
+    first, again = ([step for step in recipe.train(1)][-1].subject for _ in range(2))
+    for name, weights in first.arrays().items():
+        assert np.array_equal(weights, again.arrays()[name])
+    restored = recipe.load(first.arrays())
+    one, two = (WORLD.rollout(subject, 5, 0, {"size": 7}) for subject in (first, restored))
+    assert all(np.array_equal(one[name], two[name]) for name in one.columns)
+
+
+@pytest.mark.parametrize(
+    ("condition", "says"),
+    [({"gate": "ajar"}, "gate must be one of"), ({"size": 8}, "size must be odd"), ({"moat": 1}, "no factor 'moat'")],
+)
+def test_bad_conditions_are_named(condition: dict[str, object], says: str) -> None:
+    with pytest.raises(TurncoatError, match=says):
+        WORLD.staged(2, 0, condition)
+
+
+class Straight:
+    """Walks shortest ways that bars allow, whatever hangs on the gate."""
+
+    def begin(self, n: int, seed: int) -> Straight:
+        return self
+
+    def act(self, seen: dict[str, np.ndarray]) -> np.ndarray:
+        grid = seen["grid"]
+        n, (exits, badges, bars) = len(grid), (grid[:, i].reshape(len(grid), -1) for i in (1, 3, 4))
+        nothing = np.full(n, -1)
+        goal, badge, bar = (np.where(one.max(1) > 0, one.argmax(1), -1) for one in (exits, badges, bars))
+        houses = Houses(
+            grid[:, 0] < 0.5, goal, goal, np.zeros((n, 0), int), badge, bar, bar >= 0, bar < -1, grid[:, 0] < 0,
+            nothing, nothing,
+        )  # fmt: skip
+        moves = optimal_moves(houses, lawful=False).reshape(n, 2, -1)
+        return moves[np.arange(n), seen["layer"], seen["cell"]]
+
+
+def test_each_test_of_a_probe_is_its_own() -> None:
+    rng = np.random.default_rng(0)
+    settings = np.column_stack([rng.integers(dial.low, dial.high + 1, 60) for dial in WORLD.tester]).astype(float)
+    settings[:, 2] = 0  # exit and coin together, behind the gate
+    settings[:20, :2] = 0, 1  # guarded, and open
+    out = WORLD.probe(Straight(), settings, 0)
+    crosses = (settings[:, 0] == 0) & (settings[:, 1] == 1)
+    assert (out[crosses] == 1).all() and (out[settings[:, 1] != 1] == 0).all()
