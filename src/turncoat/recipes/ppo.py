@@ -13,7 +13,7 @@ What it was sped up by, on one core (`benchmarks/ppo.py`): networks that do no w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -24,6 +24,7 @@ from turncoat.recipes.planner import REPORTS, fast_bfloat16
 
 if TYPE_CHECKING:
     from torch import Tensor
+    from torch.optim import Optimizer
 
     from turncoat.subjects.mlp import Walker
     from turncoat.worlds.engine import Engine
@@ -140,9 +141,18 @@ class TrainMLP(TrainPPO):
 
 
 def improve(
-    net: Any, engine: Engine, prepare: Callable[[Tensors], Tensors], updates: int, settings: Settings, seed: int
+    net: Any,
+    engine: Engine,
+    prepare: Callable[[Tensors], Tensors],
+    updates: int,
+    settings: Settings,
+    seed: int,
+    optimizers: Sequence[Optimizer] = (),
 ) -> Iterator[dict[str, float]]:
     """The algorithm: train `net` in place, yielding metrics after each update.
+
+    Adam trains all of `net`, unless there are `optimizers`: each trains what it holds, at its own learning rate, and
+    its gradient is clipped apart.
 
     net(seen, hidden) -> (logits [n, A], value [n], hidden); net.blank(n) -> the first hidden state or None; with memory
     also net.unroll(seen, hidden, over) -> (logits [T, n, A], value [T, n]). `prepare` turns what the engine observes
@@ -151,13 +161,15 @@ def improve(
     import torch
 
     dice = torch.Generator().manual_seed(seed + 1)
-    optimizer = torch.optim.Adam(net.parameters(), lr=settings.learning_rate, eps=1e-5, fused=True)
+    optimizers = optimizers or [torch.optim.Adam(net.parameters(), lr=settings.learning_rate, eps=1e-5, fused=True)]
+    groups = [group for optimizer in optimizers for group in optimizer.param_groups]
+    rates = [group["lr"] for group in groups]
     span, envs, fast = settings.span, settings.envs, getattr(net, "low_precision", False) and fast_bfloat16()
     seen, hidden = prepare(engine.observe()), net.blank(envs)
     for update in range(updates):
         left = 1 - update / updates if settings.anneal else 1.0
-        for group in optimizer.param_groups:
-            group["lr"] = settings.learning_rate * left
+        for group, rate in zip(groups, rates, strict=True):
+            group["lr"] = rate * left
 
         # 1. play
         played: list[Tensors] = []
@@ -201,10 +213,13 @@ def improve(
                 loss = surrogate(
                     logits, value, {n: mine[n].flatten() for n in LEARNED}, settings, settings.ent_coef * left
                 )
-                optimizer.zero_grad()
+                for optimizer in optimizers:
+                    optimizer.zero_grad()
                 loss.backward()
-                torch.nn.utils.clip_grad_norm_(net.parameters(), settings.max_grad_norm)
-                optimizer.step()
+                for optimizer in optimizers:
+                    held = [weight for group in optimizer.param_groups for weight in group["params"]]
+                    torch.nn.utils.clip_grad_norm_(held, settings.max_grad_norm)
+                    optimizer.step()
         yield {"reward a step": batch["reward"].mean().item(), "loss": loss.item()}
 
 

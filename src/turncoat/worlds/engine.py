@@ -250,7 +250,9 @@ def play(game: Any, subject: Any, write: Callable[[str], None], seed: int, kind:
     write(stage.says())
 
 
-KEYS = {"up": "w", "down": "s", "left": "a", "right": "d", "jump": "w", "jump left": "q", "jump right": "e"}
+KEYS = {
+    "up": "w", "down": "s", "left": "a", "right": "d", "wait": "x", "jump": "w", "jump left": "q", "jump right": "e",
+}  # fmt: skip
 
 
 class Stage:
