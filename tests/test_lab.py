@@ -172,3 +172,36 @@ def test_a_recipe_gets_its_trained_parent_and_each_parent_is_trained_once(tmp_pa
             assert child.number == pytest.approx(parent.number + arm.recipe.more)
     logs = list((tmp_path / organism.name).glob("parent-*/seed-*/metrics.jsonl"))
     assert len(logs) == 2
+
+
+def workers_of(parent: int) -> list[int]:
+    """Worker processes of a parent, from Linux's /proc."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            after_name = (folder / "stat").read_text().rpartition(")")[2].split()
+            if int(after_name[1]) == parent and b"spawn_main" in (folder / "cmdline").read_bytes():
+                found.append(int(folder.name))
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux's /proc to find the workers")
+def test_workers_end_with_their_parent(tmp_path: Path) -> None:
+    """A parent that is killed alone, not its group, leaves nobody behind who trains on."""
+    command = [sys.executable, "-m", "turncoat", "run", TOY, "--seeds", "2", "-j", "2", "--store", str(tmp_path)]
+    process = subprocess.Popen(command, env=os.environ | {"TOY_PAUSE": "60"}, stderr=subprocess.DEVNULL)
+    workers: list[int] = []
+    for _ in range(200):
+        time.sleep(0.1)
+        workers = workers_of(process.pid)
+        if len(workers) >= 2:
+            break
+    assert len(workers) >= 2
+    time.sleep(1.0)  # they are at work
+    process.kill()
+    process.wait()
+    for _ in range(100):
+        time.sleep(0.1)
+        if not any(Path(f"/proc/{worker}").exists() for worker in workers):
+            return
+    pytest.fail("workers outlived their parent")

@@ -123,6 +123,17 @@ REPORT: Any = None  # the queue to the parent, set once in each worker
 def begin_worker(reports: Any) -> None:
     global REPORT
     REPORT = reports
+    threading.Thread(target=leave_with_parent, daemon=True).start()
+
+
+def leave_with_parent() -> None:
+    """End this process when its parent ends: one whose parent was killed would work on, unseen and for nobody."""
+    from multiprocessing.connection import wait as ended
+
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        ended([parent.sentinel])
+        os._exit(1)
 
 
 def work(job: Job) -> None:
