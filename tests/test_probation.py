@@ -10,15 +10,13 @@ import numpy as np
 import pytest
 import torch
 
-from turncoat.core import Arm, TurncoatError, difference, digest
-from turncoat.organisms import load
+from turncoat.core import TurncoatError
 from turncoat.recipes.align import Align
 from turncoat.recipes.beliefs import STARTS, TrainBeliefs, first_lives
 from turncoat.recipes.ppo import Settings
 from turncoat.recipes.reactive import TrainReactive
 from turncoat.recipes.skill import TrainSkill, trained
 from turncoat.subjects.agent import AgentNet, Probationer
-from turncoat.testing import imports_no_torch
 from turncoat.worlds.engine import Engine, run
 from turncoat.worlds.foresight import best_decision, most, worth
 from turncoat.worlds.lives import KIND, Lives
@@ -304,13 +302,3 @@ def test_films_and_plays() -> None:
     assert len(lines) == WORLD.steps + 2 and "(genuine)" in lines[0]
     with pytest.raises(TurncoatError, match="to look at"):
         WORLD.film(subject, 7, "death")
-
-
-def test_the_organism_lists_without_torch_and_its_arms_differ() -> None:
-    organism = load("probation")
-    imports_no_torch("probation")
-    first = organism.arms[0].recipe
-    assert all(difference(first, arm.recipe) for arm in organism.arms[1:])
-    arms: list[Arm] = list(organism.all_arms())
-    assert len({digest(arm.recipe) for arm in arms}) == len(arms)
-    assert all(hasattr(arm.recipe, "smoke") for arm in arms)
