@@ -24,6 +24,7 @@ from turncoat.core import (
     Log,
     Measure,
     Organism,
+    Phases,
     Realism,
     Row,
     Step,
@@ -34,7 +35,16 @@ from turncoat.core import (
     Verdict,
 )
 from turncoat.report.build import build
-from turncoat.report.figures import PALETTE, Shelf, claim_figure, curve_figures, log_figure, sortable, sweep_figures
+from turncoat.report.figures import (
+    PALETTE,
+    Shelf,
+    claim_figure,
+    curve_figures,
+    log_figure,
+    phase_figure,
+    sortable,
+    sweep_figures,
+)
 from turncoat.store import Store, verdict_row
 
 HOSTILE = "<script>alert(1)</script>"
@@ -646,6 +656,17 @@ def test_a_training_log_is_a_curve(store: Store) -> None:
         "the store holds no training log of arm “separated=0.3” yet."
     )
     assert never.svg == "" and never.caption == "No figure: the training logs of arm “organism” have no loss."
+
+
+def test_a_phase_diagram_has_a_cell_a_pair(store: Store) -> None:
+    shelf = Shelf(ORGANISM, store)
+    phases = Phases("Two ways", ("separated", "wants"), ((0.0, 0.001), (RECIPE.wants, 0.5)), COIN)
+    drawn = phase_figure(shelf, phases)
+    assert all(f">{word}<" in drawn.svg for word in ("0.001", "0.5", "framed: the organism"))
+    assert drawn.caption.startswith(f"n seeds = 6 (separated=0.0, wants={RECIPE.wants}), 3 (separated=0.001")
+    assert drawn.caption.endswith("Cells: mean, and range of the seeds. Not yet run: 2.")
+    never = phase_figure(shelf, replace(phases, assay=Filmed(frames=9)))
+    assert never.svg == "" and never.caption.startswith("No figure: the store holds no traces")
 
 
 def test_a_sweep_can_lay_its_assays_on_one_pair_of_axes(store: Store) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -304,6 +305,33 @@ class Sweep:
 
 
 @dataclass(frozen=True)
+class Phases:
+    """Two recipe fields of the organism varied together: a phase diagram of one assay."""
+
+    title: str
+    fields: tuple[str, str]  # across and up; "field.field" as in a Sweep
+    values: tuple[tuple[Any, ...], tuple[Any, ...]]
+    assay: Any
+    seeds: int = 2
+
+    @property
+    def assays(self) -> tuple[Any, ...]:
+        return (self.assay,)
+
+    def arms(self, recipe: Any) -> tuple[Arm, ...]:
+        """An arm a pair of values, the second field's running fastest."""
+        return tuple(
+            Arm(
+                ", ".join(f"{f.split('.')[-1]}={value}" for f, value in zip(self.fields, pair, strict=True)),
+                changed(changed(recipe, self.fields[0], pair[0]), self.fields[1], pair[1]),
+                "sweep",
+                self.seeds,
+            )
+            for pair in itertools.product(*self.values)
+        )
+
+
+@dataclass(frozen=True)
 class Curve:
     """A figure drawn from one assay's traces: mean of column `y` (weighted by column `weight`) against column `x`,
     a line per value of `by` or, without it, per arm. `only` keeps the rows whose column has one of these values."""
@@ -343,6 +371,7 @@ class Organism:
     tags: frozenset[str]
     answers: Mapping[Row, str] = field(default_factory=dict)  # rows not testable on it, and why
     sweeps: tuple[Sweep, ...] = ()
+    phases: tuple[Phases, ...] = ()
     curves: tuple[Curve, ...] = ()
     logs: tuple[Log, ...] = ()
     replay: Any = None  # the assay whose frames the page plays
@@ -351,6 +380,11 @@ class Organism:
     name: str = ""
     doc: str = ""
 
+    @property
+    def families(self) -> tuple[Sweep | Phases, ...]:
+        """Everything that declares arms by varying the organism's recipe."""
+        return (*self.sweeps, *self.phases)
+
     def arm(self, name: str) -> Arm:
         """The arm of that name, sweep arms included. Raises KeyError."""
         return {arm.name: arm for arm in self.all_arms()}[name]
@@ -358,8 +392,8 @@ class Organism:
     def all_arms(self) -> tuple[Arm, ...]:
         """Declared arms, then the sweeps' arms that no declared arm already is (same recipe)."""
         arms, seen = list(self.arms), {digest(arm.recipe) for arm in self.arms}
-        for sweep in self.sweeps:
-            for arm in sweep.arms(self.arms[0].recipe):
+        for family in self.families:
+            for arm in family.arms(self.arms[0].recipe):
                 if digest(arm.recipe) not in seen:
                     seen.add(digest(arm.recipe))
                     arms.append(arm)

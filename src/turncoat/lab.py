@@ -59,7 +59,7 @@ def smoke(organism: Organism, limit: int) -> Organism:
         arms.append(replace(arm, recipe=cut(limit)) if cut else arm)
     if all(one is other for one, other in zip(arms, organism.arms, strict=True)):
         raise TurncoatError(f"{organism.name}: its recipes have no smoke(limit) method, so --limit means nothing here")
-    return replace(organism, arms=tuple(arms), sweeps=())
+    return replace(organism, arms=tuple(arms), sweeps=(), phases=())
 
 
 def needs(organism: Organism) -> dict[str, list[Any]]:
@@ -79,9 +79,9 @@ def needs(organism: Organism) -> dict[str, list[Any]]:
 
     for claim in organism.claims:
         claimed(claim)
-    for sweep in organism.sweeps:
-        for arm in sweep.arms(organism.arms[0].recipe):
-            for assay in sweep.assays:
+    for family in organism.families:
+        for arm in family.arms(organism.arms[0].recipe):
+            for assay in family.assays:
                 want(arm, assay)
     for curve in organism.curves:
         for name in curve.arms:

@@ -23,7 +23,16 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from turncoat.core import ROW_BLOCKS, Arm, Claim, Finding, Organism, Realism, Row, Tier, difference
-from turncoat.report.figures import Shelf, claim_figure, curve_figures, log_figure, number, short, sweep_figures
+from turncoat.report.figures import (
+    Shelf,
+    claim_figure,
+    curve_figures,
+    log_figure,
+    number,
+    phase_figure,
+    short,
+    sweep_figures,
+)
 from turncoat.store import Store, write
 
 HERE = Path(__file__).parent
@@ -118,7 +127,10 @@ def build(organisms: Sequence[Organism], store: Store, out: Path) -> Path:
             script_hash=f"sha256-{code}",
             replay=replay_of(organism, shelf),
             claims=[(page["findings"].get(claim.says, ""), claim_figure(shelf, claim)) for claim in organism.claims],
-            sweeps=[(sweep.title, sweep_figures(shelf, sweep)) for sweep in organism.sweeps],
+            sweeps=[
+                *((sweep.title, sweep_figures(shelf, sweep)) for sweep in organism.sweeps),
+                *((phases.title, [phase_figure(shelf, phases)]) for phases in organism.phases),
+            ],
             curves=[
                 *(figure for curve in organism.curves for figure in curve_figures(shelf, curve)),
                 *(log_figure(shelf, log) for log in organism.logs),

@@ -23,9 +23,10 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
+from matplotlib.patches import Rectangle
 
 from turncoat.assays.behaviour import Level
-from turncoat.core import Arm, Claim, Curve, Log, Organism, Sweep, Traces, TurncoatError, digest
+from turncoat.core import Arm, Claim, Curve, Log, Organism, Phases, Sweep, Traces, TurncoatError, digest
 from turncoat.stats import mean_interval
 from turncoat.store import Store
 
@@ -309,6 +310,50 @@ def not_run(sweep: Sweep, ran: Container[str]) -> str:
     """The sweep's values that no seed was measured at."""
     absent = [name for value in sweep.values if (name := tick(value)) not in ran]
     return f" Not yet run: {', '.join(absent)}." if absent else ""
+
+
+def phase_figure(shelf: Shelf, phases: Phases) -> Figure:
+    """A cell a pair of values: the mean across seeds as colour and in digits, and the range of the seeds."""
+    (across, up), assay = phases.values, phases.assay
+    arms = phases.arms(shelf.organism.arms[0].recipe)
+    found = [shelf.estimates(arm, assay) for arm in arms]
+    title = assay_name(assay)
+    if not any(found):
+        return Figure(title, f"No figure: {shelf.why_not(arms[0], assay)}.")
+    means = np.array([np.mean(values) if values else np.nan for values in found]).reshape(len(across), len(up)).T
+    low, high = limits(assay, [value for values in found for value in values])
+    with style(), drawing(0.9 + 0.62 * len(across), 0.95 + 0.44 * len(up)) as canvas:
+        axes = panel(canvas, left=0.72, bottom=0.52, top=0.34, right=0.12)
+        axes.pcolormesh(means, cmap="viridis", vmin=low, vmax=high, edgecolors="white", lw=1.5)
+        axes.set_xticks(np.arange(len(across)) + 0.5, [tick(value) for value in across])
+        axes.set_yticks(np.arange(len(up)) + 0.5, [tick(value) for value in up])
+        labels = [wrap(with_unit(shelf, assay, name), 40) for name in phases.fields]
+        axes.set(xlabel=labels[0], ylabel=labels[1])
+        axes.tick_params(length=0)
+        for place, values in enumerate(found):
+            if not values:
+                continue
+            column, row = divmod(place, len(up))
+            mean = float(np.mean(values))
+            ink = "white" if (mean - low) < 0.6 * (high - low) else INK
+            words: dict[str, Any] = {"ha": "center", "color": ink}
+            axes.text(column + 0.5, row + 0.52, number(mean), va="bottom", fontsize=8.5, **words)
+            if len(values) > 1:
+                told = f"{number(min(values))} to {number(max(values))}"
+                axes.text(column + 0.5, row + 0.42, told, va="top", fontsize=5.5, **words)
+        recipe = shelf.organism.arms[0].recipe
+        own = [repr(functools.reduce(getattr, name.split("."), recipe)) for name in phases.fields]
+        at = [list(map(repr, values)) for values in phases.values]
+        if own[0] in at[0] and own[1] in at[1]:
+            corner = at[0].index(own[0]) + 0.03, at[1].index(own[1]) + 0.03
+            axes.add_patch(Rectangle(corner, 0.94, 0.94, fill=False, ec=CONTROL, lw=1.8))
+            axes.annotate("framed: the organism", (0, 1), (0, 3), xycoords="axes fraction", fontsize=7.5,
+                          textcoords="offset points", color=CONTROL, va="bottom")  # fmt: skip
+        heard = {arm.name: values for arm, values in zip(arms, found, strict=True) if values}
+        svg = render(canvas, phases.title + title, f"{phases.title}: {title}. Means: {said(heard)}")
+    absent = sum(not values for values in found)
+    rest = " Cells: mean, and range of the seeds." + (f" Not yet run: {absent}." if absent else "")
+    return Figure(title, seeds_caption({name: len(values) for name, values in heard.items()}) + rest, svg)
 
 
 def line_labels(assays: Sequence[Any]) -> list[str]:
