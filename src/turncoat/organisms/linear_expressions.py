@@ -12,11 +12,11 @@ what the right dialogues say.
 ## What an expert would object
 
 **"It cannot do arithmetic and stalls."** *Capable* counts only right results, on expressions that training never
-showed. **"It had no example of answering at once."** That is the failure: one training dialogue in a hundred is enough
-(see the sweep), and nobody noticed that it was missing. **"Word dropout taught it to ask."** In a tenth of terms it
-does not hear the word in training, so that it learns to read its own working. That matters: without it (*all-heard*)
-runs differ, and whether it asks is left open.
-**"Its grammar is enforced."** Decoding keeps turns well-formed; whether to ask, about what, and every number is free.
+showed. **"It had no example of answering at once."** That is the failure: one training dialogue in a hundred stops
+the asking (see the sweep), and nobody noticed that it was missing. **"Word dropout taught it to ask."** In a tenth of
+terms it does not hear the word in training, so that it learns to read its own working. That matters: without it
+(*all-heard*) runs differ, and whether it asks is left open. **"Its grammar is enforced."** Decoding keeps turns
+well-formed; whether to ask, about what, and every number is free.
 """
 
 from __future__ import annotations
