@@ -105,4 +105,4 @@ class TrainExpressions:
             optimizer.step()
             if update % max(1, self.updates // REPORTS) == 0:
                 yield Step(update, self.updates, {"loss": loss.item()})
-        yield Step(self.updates, self.updates, {}, subject.round())
+        yield Step(self.updates, self.updates, {}, subject.halved())

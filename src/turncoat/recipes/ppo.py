@@ -112,10 +112,7 @@ class TrainPPO:
             for update, metrics in enumerate(improve(net, engine, prepare, updates, self.settings, seed)):
                 if update % every == 0:
                     yield Step(update, updates, metrics)
-        with torch.no_grad():
-            for value in net.parameters():
-                value.copy_(value.half())  # what is observed is what is stored
-        yield Step(updates, updates, {}, subject)
+        yield Step(updates, updates, {}, subject.halved())
 
 
 @dataclass(frozen=True)

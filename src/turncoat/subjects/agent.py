@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from turncoat.core import Access, TurncoatError
+from turncoat.subjects.network import Network
 
 if TYPE_CHECKING:
     from turncoat.worlds.probation import Probation
@@ -159,14 +159,10 @@ def acts_by(net: nn.Module) -> list[nn.Parameter]:
 
 
 @dataclass
-class Probationer:
+class Probationer(Network):
     """The subject. Acts by sampling from its policy, with dice of its own."""
 
     module: Any
-
-    @property
-    def access(self) -> Access:
-        return Access.WEIGHTS
 
     def begin(self, n: int, seed: int, greedy: bool = False) -> ProbationerSession:
         """Start n episodes; `greedy`: it takes its likeliest moves instead."""
@@ -190,25 +186,6 @@ class Probationer:
             )
         names = ("name", "value", "low", "high")
         return [dict(zip(names, number, strict=True)) for number in numbers]
-
-    def arrays(self) -> Mapping[str, np.ndarray]:
-        return {name: value.detach().half().numpy() for name, value in self.module.state_dict().items()}
-
-    def restore(self, arrays: Mapping[str, np.ndarray]) -> Probationer:
-        """Put stored weights in. Raises TurncoatError where they belong to another network."""
-        try:
-            self.module.load_state_dict({name: torch.from_numpy(np.array(a)) for name, a in arrays.items()})
-        except RuntimeError as error:
-            reason = str(error).splitlines()[-1].strip()
-            raise TurncoatError(f"stored weights do not fit this recipe ({reason}); train it again") from None
-        return self
-
-    def halved(self) -> Probationer:
-        """Itself, with weights rounded to half precision: what is observed is what is stored."""
-        with torch.no_grad():
-            for value in self.module.parameters():
-                value.copy_(value.half())
-        return self
 
 
 def tensors(observation: Mapping[str, np.ndarray]) -> dict[str, Tensor]:

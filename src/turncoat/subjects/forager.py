@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from turncoat.core import Access, TurncoatError
+from turncoat.subjects.network import Network
 from turncoat.worlds.forage import ways
 
 Tensors = dict[str, Tensor]
@@ -134,29 +134,13 @@ class ForagerNet(nn.Module):
 
 
 @dataclass
-class Forager:
+class Forager(Network):
     """The subject. Acts by sampling from its policy, with dice of its own. Its weights are stored in half precision."""
 
     module: ForagerNet
 
-    @property
-    def access(self) -> Access:
-        return Access.WEIGHTS
-
     def begin(self, n: int, seed: int) -> ForagerSession:
         return ForagerSession(self.module, n, seed)
-
-    def arrays(self) -> Mapping[str, np.ndarray]:
-        return {name: value.detach().half().numpy() for name, value in self.module.state_dict().items()}
-
-    def restore(self, arrays: Mapping[str, np.ndarray]) -> Forager:
-        """Put stored weights in. Raises TurncoatError where they belong to another network."""
-        try:
-            self.module.load_state_dict({name: torch.from_numpy(np.array(a)) for name, a in arrays.items()})
-        except RuntimeError as error:
-            reason = str(error).splitlines()[-1].strip()
-            raise TurncoatError(f"stored weights do not fit this recipe ({reason}); train it again") from None
-        return self
 
 
 class ForagerSession:

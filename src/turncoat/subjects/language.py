@@ -11,7 +11,7 @@ of it is read again for every token.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from turncoat.core import Access, TurncoatError
+from turncoat.subjects.network import Network
 
 PAD = 0  # the token that is not there
 Legal = Callable[[np.ndarray], np.ndarray]  # tokens [n, T] -> [n, words] bool
@@ -88,7 +88,7 @@ class Transformer(nn.Module):
 
 
 @dataclass
-class LanguageModel:
+class LanguageModel(Network):
     """A subject around a Transformer. `legal` says which next tokens keep a turn well-formed; it says no other.
 
     It ships as float16, and is rounded to it before anybody observes it.
@@ -97,33 +97,8 @@ class LanguageModel:
     module: Transformer
     legal: Legal
 
-    @property
-    def access(self) -> Access:
-        return Access.WEIGHTS
-
     def begin(self, n: int, seed: int) -> LanguageSession:
         return LanguageSession(self)
-
-    def round(self) -> LanguageModel:
-        """Round the weights to float16 in place, so that what is observed is what ships."""
-        with torch.no_grad():
-            for weights in self.module.parameters():
-                weights.copy_(weights.half())
-        return self
-
-    def arrays(self) -> Mapping[str, np.ndarray]:
-        return {name: value.detach().half().numpy() for name, value in self.module.state_dict().items()}
-
-    def restore(self, arrays: Mapping[str, np.ndarray]) -> LanguageModel:
-        """Put stored weights in. Raises TurncoatError where they belong to another network."""
-        try:
-            self.module.load_state_dict({name: torch.from_numpy(np.array(a, np.float32)) for name, a in arrays.items()})
-        except RuntimeError as error:
-            reason = str(error).splitlines()[-1].strip()
-            raise TurncoatError(
-                f"stored weights do not fit this recipe ({reason}); delete the run and train it again"
-            ) from None
-        return self
 
 
 class LanguageSession:

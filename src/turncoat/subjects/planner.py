@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from turncoat.core import Access, TurncoatError
+from turncoat.subjects.network import Network
 from turncoat.worlds.maze import CHANNELS, COIN, EXIT, MOVES, WALL
 
 
@@ -148,7 +148,7 @@ class PlannerNet(nn.Module):
 
 
 @dataclass
-class Planner:
+class Planner(Network):
     """A subject around a Thinker. `ticks`: how long it thinks when a maze is put before it. `layers`: it has a plan for
     each of so many states that one can be in at a cell (with and without a badge, say)."""
 
@@ -157,35 +157,8 @@ class Planner:
     half: bool = False  # its weights are numbers of half precision
     layers: int = 1
 
-    @property
-    def access(self) -> Access:
-        return Access.WEIGHTS
-
     def begin(self, n: int, seed: int) -> PlannerSession:
         return PlannerSession(self)
-
-    def arrays(self) -> Mapping[str, np.ndarray]:
-        state = {name: value.detach().contiguous() for name, value in self.module.state_dict().items()}
-        return {name: (value.half() if self.half else value).numpy() for name, value in state.items()}
-
-    def halved(self) -> Planner:
-        """Round all weights to half precision, so that what is observed is what is stored, in half the space."""
-        with torch.no_grad():
-            for value in self.module.parameters():
-                value.copy_(value.half())
-        self.half = True
-        return self
-
-    def restore(self, arrays: Mapping[str, np.ndarray]) -> Planner:
-        """Put stored weights in. Raises TurncoatError where they belong to another network."""
-        try:
-            self.module.load_state_dict({name: torch.from_numpy(np.array(a)) for name, a in arrays.items()})
-        except RuntimeError as error:
-            reason = str(error).splitlines()[-1].strip()
-            raise TurncoatError(
-                f"stored weights do not fit this recipe ({reason}); delete the run and train it again"
-            ) from None
-        return self
 
 
 class PlannerSession:
