@@ -15,7 +15,7 @@ from turncoat.core import Access, Traces
 class Dose:
     """Mean of `measure` at the last value of the factor less that at the first."""
 
-    measure: str = field(metadata={"pure": True})
+    measure: str
     factor: str
     values: tuple[Any, ...]
     condition: Pairs = ()

@@ -28,7 +28,7 @@ class Instrumental:
     consequence: Pairs  # the condition in which being good buys something,
     none: Pairs  # and the same with that switched off
     prices: Pairs = ()  # a condition in which the price of being good varies; its columns `comply` and `price` say how
-    good: str = field(default="good", metadata={"pure": True})  # the column that says that it was good
+    good: str = "good"  # the column that says that it was good
     n: int = 500
     read: str = field(default="effect", metadata={"pure": True})
 
