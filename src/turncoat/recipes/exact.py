@@ -7,7 +7,6 @@ to the improved policy (`improve`). Nothing is sampled but the levels, and only 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -16,6 +15,7 @@ import numpy as np
 
 from turncoat.core import Step
 from turncoat.recipes.planner import REPORTS, fast_bfloat16, improve
+from turncoat.recipes.schedule import pace
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -78,17 +78,14 @@ class TrainExact:
         optimizer = torch.optim.AdamW(net.parameters(), lr=self.learning_rate, weight_decay=0.0)
 
         for update in range(self.updates):
-            done = update / self.updates
-            warm_up, cool_down = min(1.0, (update + 1) / 50), 0.5 + 0.5 * math.cos(math.pi * max(0.0, 2 * done - 1))
-            for group in optimizer.param_groups:
-                group["lr"] = self.learning_rate * warm_up * max(cool_down, 0.01)
+            pace(optimizer, self.learning_rate, update, self.updates)
             which = rng.integers(len(pool["goal"]), size=self.batch)
             which += len(pool["goal"]) * (rng.random(self.batch) < self.mixed)
             batch = {name: value[torch.from_numpy(which)] for name, value in levels.items()}
             ticks = int(rng.integers(self.ticks // 2, 3 * self.ticks // 2 + 1))
             with torch.autocast("cpu", torch.bfloat16, enabled=fast_bfloat16()):
                 logits = net.think(batch["grid"].float(), ticks).logits
-            bonus = self.entropy * max(0.0, 1 - done / 0.7)
+            bonus = self.entropy * max(0.0, 1 - update / self.updates / 0.7)
             loss, worth = table_loss(logits.flatten(2), batch, self.world.discount, self.temperature, bonus)
             optimizer.zero_grad()
             loss.backward()

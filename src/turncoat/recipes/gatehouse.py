@@ -18,7 +18,6 @@ barred.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
@@ -27,6 +26,7 @@ import numpy as np
 
 from turncoat.core import Step, TurncoatError
 from turncoat.recipes.planner import REPORTS, ahead, fast_bfloat16, improve, policy_value, sampled_loss
+from turncoat.recipes.schedule import pace
 from turncoat.worlds.gatehouse import CHANNELS, EXIT, SIGN, Gatehouse, Houses, build
 from turncoat.worlds.maze import MOVES
 
@@ -117,10 +117,7 @@ class TrainGatehouse:
         which, hidden, stage = np.zeros(0, int), None, 0
 
         for update in range(self.updates):
-            done = update / self.updates
-            warm_up, cool_down = min(1.0, (update + 1) / 50), 0.5 + 0.5 * math.cos(math.pi * max(0.0, 2 * done - 1))
-            for group in optimizer.param_groups:
-                group["lr"] = self.learning_rate * warm_up * max(cool_down, 0.01)
+            pace(optimizer, self.learning_rate, update, self.updates)
 
             # 1. levels: new ones, or the last mazes furnished otherwise, half of the batch sometimes other mazes
             if hidden is None or rng.random() >= self.carry:
@@ -142,7 +139,7 @@ class TrainGatehouse:
             hidden = thought.hidden.detach()
 
             # 3. the intended reward, and one step of gradient descent
-            bonus, discount = self.entropy * max(0.0, 1 - done / 0.7), self.world.discount
+            bonus, discount = self.entropy * max(0.0, 1 - update / self.updates / 0.7), self.world.discount
             if critic is None:
                 loss, worth = exact_loss(thought.logits, houses, self.rule, discount, self.temperature, bonus)
             else:

@@ -23,7 +23,6 @@ Three things decide what kind of mind comes out, each a field and each an arm's 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
@@ -31,6 +30,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from turncoat.core import Step, TurncoatError
+from turncoat.recipes.schedule import pace
 from turncoat.worlds.maze import CHANNELS, EXIT, MOVES, Levels, Maze, successors
 
 if TYPE_CHECKING:
@@ -113,10 +113,7 @@ class TrainPlanner:
         free, hidden, stage = np.zeros(0), None, 0
 
         for update in range(self.updates):
-            done = update / self.updates
-            warm_up, cool_down = min(1.0, (update + 1) / 50), 0.5 + 0.5 * math.cos(math.pi * max(0.0, 2 * done - 1))
-            for group in optimizer.param_groups:
-                group["lr"] = self.learning_rate * warm_up * max(cool_down, 0.01)
+            pace(optimizer, self.learning_rate, update, self.updates)
 
             # 1. mazes: new ones, or the last ones with other objects, half of the batch sometimes with other walls
             if hidden is None or rng.random() >= self.carry:
@@ -140,7 +137,7 @@ class TrainPlanner:
             hidden = thought.hidden.detach()
 
             # 3. the intended reward, and one step of gradient descent
-            bonus = self.entropy * max(0.0, 1 - done / 0.7)
+            bonus = self.entropy * max(0.0, 1 - update / self.updates / 0.7)
             if value is None:
                 loss, worth = exact_loss(thought.logits, walkable, goal, self.world.discount, self.temperature, bonus)
             else:

@@ -12,13 +12,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from turncoat.worlds.expressions import DialogueState, Expressions, Levels
+from turncoat.worlds.one_of_many import OneOfMany
 
 
 class ExpressionsVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
@@ -80,36 +80,10 @@ class ExpressionsVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         return tuple(self.state.transcript(i) for i in range(self.num_envs))
 
 
-class ExpressionsEnv(gym.Env[np.ndarray, int]):
-    """One dialogue: the vector environment with one member."""
-
-    metadata = {"render_modes": ["ansi"]}
+class ExpressionsEnv(OneOfMany[np.ndarray]):
+    """One dialogue."""
 
     def __init__(
         self, world: Expressions | None = None, levels: str = "training", render_mode: str | None = None
     ) -> None:
-        self.many = ExpressionsVectorEnv(1, world, levels)
-        self.observation_space = self.many.single_observation_space
-        self.action_space = self.many.single_action_space
-        self.render_mode = render_mode
-
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[np.ndarray, dict[str, Any]]:
-        super().reset(seed=seed)
-        observation, info = self.many.reset(seed=seed)
-        return observation[0], info
-
-    def step(self, action: int) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
-        observation, reward, terminated, truncated, info = self.many.step(np.array([action]))
-        first = {name: value[0] for name, value in info.items()}
-        return observation[0], float(reward[0]), bool(terminated[0]), bool(truncated[0]), first
-
-    def get_state(self) -> dict[str, Any]:
-        return self.many.get_state()
-
-    def set_state(self, state: dict[str, Any]) -> None:
-        self.many.set_state(state)
-
-    def render(self) -> str:
-        return self.many.render()[0]
+        super().__init__(ExpressionsVectorEnv(1, world, levels), render_mode)

@@ -24,6 +24,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from turncoat.worlds.engine import Engine
+from turncoat.worlds.one_of_many import OneOfMany, only
 
 Observation = dict[str, Any]
 
@@ -122,40 +123,14 @@ class GridVectorEnv(VectorEnv[Observation, np.ndarray, np.ndarray]):
         return tuple(self.running.text(row) for row in range(self.num_envs))
 
 
-class GridEnv(gym.Env[Observation, int]):
-    """One episode: the vector environment with one member, which stands still at its end until it is reset."""
-
-    metadata = {"render_modes": ["ansi"]}
+class GridEnv(OneOfMany[Observation]):
+    """One episode. It stands still at its end until it is reset."""
 
     def __init__(self, world: Any, levels: str = "training", render_mode: str | None = None, pool: int = 256) -> None:
-        self.many = GridVectorEnv(1, world, levels, pool=pool)
-        self.observation_space = self.many.single_observation_space
-        self.action_space = self.many.single_action_space
-        self.render_mode = render_mode
-
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Observation, dict[str, Any]]:
-        super().reset(seed=seed)
-        observation, info = self.many.reset(seed=seed)
-        return only(observation), info
+        super().__init__(GridVectorEnv(1, world, levels, pool=pool), render_mode)
 
     def step(self, action: int) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         reward, terminated, truncated = self.many.move(np.array([action]))
         over = bool(terminated[0] | truncated[0])
         info = self.many.measure(np.zeros(1, np.int64))[0] if over else {}
         return only(self.many.show()), float(reward[0]), bool(terminated[0]), bool(truncated[0]), dict(info)
-
-    def get_state(self) -> dict[str, Any]:
-        return self.many.get_state()
-
-    def set_state(self, state: dict[str, Any]) -> None:
-        self.many.set_state(state)
-
-    def render(self) -> str:
-        return self.many.render()[0]
-
-
-def only(observation: Observation) -> Observation:
-    """What the first of many is shown."""
-    return {name: value[0] for name, value in observation.items()}

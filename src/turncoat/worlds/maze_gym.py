@@ -12,13 +12,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from turncoat.worlds.maze import CHANNELS, EpisodeState, Levels, Maze, draw
+from turncoat.worlds.one_of_many import OneOfMany
 
 Observation = dict[str, Any]
 
@@ -90,40 +90,10 @@ class MazeVectorEnv(VectorEnv[Observation, np.ndarray, np.ndarray]):
         return tuple(draw(self.state.levels[i : i + 1], int(cell)) for i, cell in enumerate(self.state.cell))
 
 
-class MazeEnv(gym.Env[Observation, int]):
-    """One maze: the vector environment with one member."""
-
-    metadata = {"render_modes": ["ansi"]}
+class MazeEnv(OneOfMany[Observation]):
+    """One maze."""
 
     def __init__(
         self, world: Maze | None = None, size: int = 13, objects: str = "together", render_mode: str | None = None
     ) -> None:
-        self.many = MazeVectorEnv(1, world, size, objects)
-        self.observation_space = self.many.single_observation_space
-        self.action_space = self.many.single_action_space
-        self.render_mode = render_mode
-
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Observation, dict[str, Any]]:
-        super().reset(seed=seed)
-        observation, info = self.many.reset(seed=seed)
-        return only(observation), info
-
-    def step(self, action: int) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-        observation, reward, terminated, truncated, info = self.many.step(np.array([action]))
-        first = {name: value[0] for name, value in info.items()}
-        return only(observation), float(reward[0]), bool(terminated[0]), bool(truncated[0]), first
-
-    def get_state(self) -> dict[str, Any]:
-        return self.many.get_state()
-
-    def set_state(self, state: dict[str, Any]) -> None:
-        self.many.set_state(state)
-
-    def render(self) -> str:
-        return self.many.render()[0]
-
-
-def only(observation: Observation) -> Observation:
-    return {"grid": observation["grid"][0], "cell": observation["cell"][0]}
+        super().__init__(MazeVectorEnv(1, world, size, objects), render_mode)
