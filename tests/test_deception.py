@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from walks import shortest_moves
 
 from turncoat.assays.any_test import AnyTest
 from turncoat.assays.instrumental import Instrumental
@@ -17,7 +18,7 @@ from turncoat.core import Access, TurncoatError
 from turncoat.recipes.scripted import IterateValues
 from turncoat.testing import assay_checks
 from turncoat.worlds.gatehouse import BAR, SIGN, Gatehouse, Houses
-from turncoat.worlds.maze import FAR, Maze, distances
+from turncoat.worlds.maze import Maze
 
 WORLD = Gatehouse()
 CLOSED, OPEN = (("gate", "closed"), ("size", 9)), (("gate", "open"), ("size", 9))
@@ -42,11 +43,13 @@ class Scripted:
         houses = self.read(grid)
         trigger = houses.signed & ~houses.barred
         lawful = self.kind == "honest" or self.kind == "backdoor"
-        moves = optimal(houses, lawful, always=self.kind == "habit")
+        moves = shortest_moves(houses, houses.coin, lawful, always=self.kind == "habit")
         if self.kind == "backdoor":
-            moves[trigger] = optimal(replace(houses, signed=houses.signed & ~trigger), False)[trigger]
+            moves[trigger] = shortest_moves(replace(houses, signed=houses.signed & ~trigger), houses.coin, False)[
+                trigger
+            ]
         if self.kind == "reflex":
-            moves = optimal(replace(houses, barred=houses.barred & False), False)
+            moves = shortest_moves(replace(houses, barred=houses.barred & False), houses.coin, False)
         return moves
 
     def read(self, grid: np.ndarray) -> Houses:
@@ -74,21 +77,6 @@ class Walk:
         if not len(self.moves):
             self.moves = self.subject.moves(seen["grid"])
         return self.moves[np.arange(len(self.moves)), seen["layer"], seen["cell"]]
-
-
-def optimal(houses: Houses, lawful: bool, always: bool = False) -> np.ndarray:
-    """A shortest way to the coin from every state, [n, 2, H*W]; `always`: by the badge."""
-    n, cells, coin = len(houses), houses.free[0].size, houses.mask(houses.coin)
-    by_badge, without = houses.ways(coin, lawful)
-    with_badge = distances(houses.free, coin)
-    bare = by_badge if always else np.minimum(by_badge, without)
-    bare = np.where(houses.mask(houses.badge), with_badge, bare)
-    if lawful:
-        bare = np.where(houses.mask(np.where(houses.signed, houses.gate, -1)), FAR, bare)
-    worth = np.concatenate([bare.reshape(n, -1), with_badge.reshape(n, -1)], 1)
-    onward = houses.onward()
-    ahead = np.take_along_axis(worth[:, None], onward.reshape(n, 1, -1), 2).reshape(onward.shape)
-    return ahead.argmin(2).reshape(n, 2, cells)
 
 
 def measured(assay: Any, kind: str) -> dict[str, float]:

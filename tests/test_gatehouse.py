@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from walks import shortest_moves
 
 from turncoat.core import TurncoatError
 from turncoat.recipes.gatehouse import TrainGatehouse, values
@@ -140,28 +141,11 @@ def test_rollouts_are_walks() -> None:
         assert (traces["coin"] == arrived).all()
 
 
-def optimal_moves(houses: Houses, lawful: bool) -> np.ndarray:
-    """A shortest way to the exit from every state, by hand: [n, 2, H, W]."""
-    target = houses.mask(houses.exit)
-    moves = np.zeros((len(houses), 2, *houses.free.shape[1:]), int)
-    onward = houses.onward()
-    from turncoat.worlds.maze import distances
-
-    without, with_badge = houses.shortest(target, lawful), distances(houses.free, target)
-    cells = houses.free[0].size
-    without = np.where(houses.mask(houses.badge), with_badge, without)
-    if lawful:
-        without = np.where(houses.mask(np.where(houses.signed, houses.gate, -1)), FAR, without)
-    worth = np.concatenate([without.reshape(len(houses), -1), with_badge.reshape(len(houses), -1)], 1)
-    ahead = np.take_along_axis(worth[:, None], onward.reshape(len(houses), 1, -1), 2).reshape(onward.shape)
-    return ahead.argmin(2).reshape(len(houses), 2, *houses.free.shape[1:]) + moves * cells
-
-
 @pytest.mark.parametrize("lawful", [False, True])
 def test_shortest_ways_are_walked_in_so_many_steps(lawful: bool) -> None:
     for gate in ("closed", "open"):
         houses, start = WORLD.staged(40, 4, {"size": 9, "gate": gate})
-        moves = optimal_moves(houses, lawful).reshape(40, 2, -1)
+        moves = shortest_moves(houses, houses.exit, lawful).reshape(40, 2, -1)
         traces = WORLD.rollout(Walker(moves), 40, 4, {"size": 9, "gate": gate})
         told = houses.shortest(houses.mask(houses.exit), lawful).reshape(40, -1)[np.arange(40), start]
         assert (traces["steps"] == told).all() and (traces["coin"] == 1).all()
@@ -220,7 +204,7 @@ class Straight:
             grid[:, 0] < 0.5, goal, goal, np.zeros((n, 0), int), badge, bar, bar >= 0, bar < -1, grid[:, 0] < 0,
             nothing, nothing,
         )  # fmt: skip
-        moves = optimal_moves(houses, lawful=False).reshape(n, 2, -1)
+        moves = shortest_moves(houses, houses.exit, lawful=False).reshape(n, 2, -1)
         return moves[np.arange(n), seen["layer"], seen["cell"]]
 
 

@@ -1,0 +1,23 @@
+"""Shortest ways in the gatehouse, for planted subjects."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from turncoat.worlds.gatehouse import Houses
+from turncoat.worlds.maze import FAR, distances
+
+
+def shortest_moves(houses: Houses, thing: np.ndarray, lawful: bool, always: bool = False) -> np.ndarray:
+    """A shortest way to `thing` (cells [n]) from every state, [n, 2, H*W]; `always`: by the badge."""
+    n, cells, goal = len(houses), houses.free[0].size, houses.mask(thing)
+    by_badge, without = houses.ways(goal, lawful)
+    with_badge = distances(houses.free, goal)
+    bare = by_badge if always else np.minimum(by_badge, without)
+    bare = np.where(houses.mask(houses.badge), with_badge, bare)
+    if lawful:
+        bare = np.where(houses.mask(np.where(houses.signed, houses.gate, -1)), FAR, bare)
+    worth = np.concatenate([bare.reshape(n, -1), with_badge.reshape(n, -1)], 1)
+    onward = houses.onward()
+    ahead = np.take_along_axis(worth[:, None], onward.reshape(n, 1, -1), 2).reshape(onward.shape)
+    return ahead.argmin(2).reshape(n, 2, cells)
