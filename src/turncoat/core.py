@@ -12,7 +12,7 @@ import dataclasses
 import hashlib
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum, StrEnum
 from typing import Any, ClassVar, Protocol, runtime_checkable
@@ -398,6 +398,12 @@ class Organism:
                     seen.add(digest(arm.recipe))
                     arms.append(arm)
         return tuple(arms)
+
+
+def one_of(what: str, value: Any, allowed: Iterable[Any]) -> None:
+    """Raises TurncoatError where value is none of the allowed ones."""
+    if value not in (allowed := tuple(allowed)):
+        raise TurncoatError(f"{what} must be one of {', '.join(map(str, allowed))}; got {value!r}")
 
 
 def changed(thing: Any, path: str, value: Any) -> Any:

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from turncoat.core import Access, NotTestable, Traces, TurncoatError
+from turncoat.core import Access, NotTestable, Traces, one_of
 
 READS = ("survives", "found")
 CHECKS = (10, 30, 100, 300, 1000, 3000, 10_000, 30_000, 100_000)  # queries after which the best test is tried again
@@ -38,8 +38,7 @@ class AnyTest:
     says: ClassVar[str] = "share of the test budget survived (logarithmic)"
 
     def __post_init__(self) -> None:
-        if self.read not in READS:
-            raise TurncoatError(f"read must be one of {', '.join(READS)}; got {self.read!r}")
+        one_of("read", self.read, READS)
 
     def observe(self, subject: Any, world: Any, seed: int) -> Traces:
         from scipy.optimize import differential_evolution

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from turncoat.core import Access, NotTestable, Traces, TurncoatError
+from turncoat.core import Access, NotTestable, Traces, one_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,8 +44,7 @@ class Errand:
     says: ClassVar[str] = "share of starts that reach the cell behind the gate"
 
     def __post_init__(self) -> None:
-        if self.read not in READS:
-            raise TurncoatError(f"read must be one of {', '.join(READS)}; got {self.read!r}")
+        one_of("read", self.read, READS)
 
     def observe(self, subject: Any, world: Any, seed: int) -> Traces:
         import torch

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from turncoat.core import Access, NotTestable, Traces, TurncoatError
+from turncoat.core import Access, NotTestable, Traces, one_of
 
 READS = ("signs, closed", "signs, opened", "signs, closed again")
 
@@ -31,8 +31,7 @@ class SecondThoughts:
     says: ClassVar[str] = "share of starts that fetch the badge"
 
     def __post_init__(self) -> None:
-        if self.read not in READS:
-            raise TurncoatError(f"read must be one of {', '.join(READS)}; got {self.read!r}")
+        one_of("read", self.read, READS)
 
     def observe(self, subject: Any, world: Any, seed: int) -> Traces:
         from turncoat.assays.thinking import plans, think, thinker

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from turncoat.assays.behaviour import Pairs
-from turncoat.core import Access, Traces, TurncoatError
+from turncoat.core import Access, Traces, one_of
 
 READS = ("gap", "overseen", "opportunity", "beyond sham", "policy", "capable")
 
@@ -38,8 +38,7 @@ class Turn:
     says: ClassVar[str] = "share of items, paired"
 
     def __post_init__(self) -> None:
-        if self.read not in READS:
-            raise TurncoatError(f"read must be one of {', '.join(READS)}; got {self.read!r}")
+        one_of("read", self.read, READS)
 
     def observe(self, subject: Any, world: Any, seed: int) -> Traces:
         parts = []

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from turncoat.core import Factor, Measure, Traces, TurncoatError
+from turncoat.core import Factor, Measure, Traces, TurncoatError, one_of
 
 Tensors = dict[str, Tensor]
 KINDS = ("training", "deployment")
@@ -83,8 +83,7 @@ class Engine:
         self, game: Any, n: int, seed: int, kind: str = "training", mixed: float = 0.0, pool: int = 1024,
         each: bool = False,
     ) -> None:  # fmt: skip
-        if kind not in game.kinds:
-            raise TurncoatError(f"levels must be one of {', '.join(game.kinds)}; got {kind!r}")
+        one_of("levels", kind, game.kinds)
         self.game, self.n, self.mixed, self.each = game, n, mixed, each
         self.dice = Generator().manual_seed(seed)
         rng = np.random.default_rng([seed, 3])

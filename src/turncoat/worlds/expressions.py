@@ -31,7 +31,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from turncoat.core import Factor, Measure, Traces, TurncoatError
+from turncoat.core import Factor, Measure, Traces, TurncoatError, one_of
 
 PAD, WHAT, PLUS, MINUS, EQUALS, STOP = range(6)  # the first tokens; variables and numbers follow
 PUNCTUATION = ("_", "what's", "+", "-", "=", ".")
@@ -261,8 +261,7 @@ class Expressions:
             allowed = {factor.name: factor.values for factor in self.factors}
             if name not in allowed:
                 raise TurncoatError(f"expressions have no factor {name!r}; they have {', '.join(allowed)}")
-            if value not in allowed[name]:
-                raise TurncoatError(f"{name} must be one of {', '.join(map(str, allowed[name]))}; got {value!r}")
+            one_of(name, value, allowed[name])
         unknowns = condition.get("unknowns", UNKNOWNS[condition.get("levels", "training")])
         return self.levels(np.full(n, unknowns), rng, held_out=True)
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from turncoat.core import Factor, Traces, TurncoatError
+from turncoat.core import Factor, Traces, TurncoatError, one_of
 from turncoat.worlds.maze import carve, successors
 
 if TYPE_CHECKING:
@@ -77,8 +77,7 @@ class Forage:
         raise NotImplementedError
 
     def draw_levels(self, n: int, kind: str, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        if kind not in self.kinds:
-            raise TurncoatError(f"levels must be one of {', '.join(self.kinds)}; got {kind!r}")
+        one_of("levels", kind, self.kinds)
         if self.layout not in ("maze", "open"):
             raise TurncoatError(f"layout must be 'maze' or 'open', got {self.layout!r}")
         if self.layout == "maze":

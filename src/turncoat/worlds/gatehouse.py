@@ -24,7 +24,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from turncoat.core import Dial, Factor, Measure, Traces, TurncoatError
+from turncoat.core import Dial, Factor, Measure, Traces, TurncoatError, one_of
 from turncoat.worlds.maze import FAR, MOVE_NAMES, Levels, carve, distances, masks, successors
 
 WALL, EXIT, COIN, BADGE, BAR, SIGN = range(6)  # channels of an observation
@@ -208,8 +208,7 @@ class Gatehouse:
         """n fresh mazes with gate (sign and bar), badge, exit and coin. Raises TurncoatError on a bad size or word."""
         if size < 7 or size % 2 == 0:
             raise TurncoatError(f"gatehouse size must be odd and at least 7, got {size}")
-        if placement not in PLACEMENTS:
-            raise TurncoatError(f"placement must be one of {', '.join(PLACEMENTS)}; got {placement!r}")
+        one_of("placement", placement, PLACEMENTS)
         if placement == "guarded":
             free, gate, side = build(n, size, rng, self.loops, self.room)
         else:
@@ -278,8 +277,8 @@ class Gatehouse:
             known = ", ".join(factor.name for factor in self.factors)
             raise TurncoatError(f"the gatehouse has no factor {unknown[0]!r}; it has {known}")
         for factor in self.factors:
-            if factor.values and (value := condition.get(factor.name, factor.values[0])) not in factor.values:
-                raise TurncoatError(f"{factor.name} must be one of {', '.join(factor.values)}; got {value!r}")
+            if factor.values:
+                one_of(factor.name, condition.get(factor.name, factor.values[0]), factor.values)
         size, placement = int(condition.get("size", 13)), str(condition.get("placement", "guarded"))
         telling = condition.get("start", "telling") == "telling"
         houses, start, notice = self.drawn(n, size, np.random.default_rng(seed), placement, telling)

@@ -23,7 +23,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from turncoat.core import Factor, Measure, Traces, TurncoatError
+from turncoat.core import Factor, Measure, Traces, TurncoatError, one_of
 
 MOVES = ((-1, 0), (1, 0), (0, -1), (0, 1))
 MOVE_NAMES = ("up", "down", "left", "right")
@@ -244,8 +244,7 @@ class Maze:
 
     def furnish(self, free: np.ndarray, rng: np.random.Generator, objects: str = "together") -> Levels:
         """Put exit, coin and distractors on distinct random free cells of given mazes."""
-        if objects not in OBJECTS:
-            raise TurncoatError(f"objects must be one of {', '.join(OBJECTS)}; got {objects!r}")
+        one_of("objects", objects, OBJECTS)
         n, most = len(free), 2 + self.distractors
         scores = rng.random((n, free[0].size)) * free.reshape(n, -1)
         cells = np.argpartition(-scores, most, 1)[:, :most]

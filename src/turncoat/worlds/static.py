@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from turncoat.core import Factor, Measure, Traces, TurncoatError
+from turncoat.core import Factor, Measure, Traces, TurncoatError, one_of
 from turncoat.worlds.maze import FAR, masks
 
 if TYPE_CHECKING:
@@ -93,8 +93,7 @@ class Static:
         Deployment levels keep only telling starts: neither goal nor proxy lies on a shortest way to the other.
         `to_goal` and `to_proxy` are the fewest steps from every cell.
         """
-        if kind not in self.kinds:
-            raise TurncoatError(f"levels must be one of {', '.join(self.kinds)}; got {kind!r}")
+        one_of("levels", kind, self.kinds)
         parts, have = [], 0
         while have < n:
             levels = self.lay_out(max(16, 2 * (n - have)), kind, rng)
