@@ -673,7 +673,7 @@ def test_a_sweep_can_lay_its_assays_on_one_pair_of_axes(store: Store) -> None:
     shelf, apart = Shelf(ORGANISM, store), ORGANISM.sweeps[0]
     together = replace(apart, overlay=True, assays=(Labelled(label="wants <it>"), Level("exit"), Filmed(frames=9)))
     (drawn,) = sweep_figures(shelf, together)
-    assert drawn.title == "wants <it>, exit, Filmed (frames 9)" and "<it>" not in drawn.svg
+    assert drawn.title == "wants <it>, exit, Filmed" and "<it>" not in drawn.svg
     assert ">wants &lt;it&gt;<" in drawn.svg and ">exit<" in drawn.svg and ">mean over episodes<" in drawn.svg
     assert all(colour in drawn.svg for colour in PALETTE[:2]) and PALETTE[2] not in drawn.svg
     assert drawn.caption.startswith("n seeds = 6 (0), 3 (0.001)") and "Not yet run: 0.3" in drawn.caption

@@ -12,7 +12,6 @@ import math
 import re
 import textwrap
 import warnings
-from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import MISSING, dataclass, fields, is_dataclass
@@ -357,15 +356,21 @@ def phase_figure(shelf: Shelf, phases: Phases) -> Figure:
 
 
 def line_labels(assays: Sequence[Any]) -> list[str]:
-    """What each assay calls itself, else what it alone of them measures, else its name in full."""
-    measures = Counter(assay.measure for assay in assays if isinstance(assay, Level))
+    """What sets each assay apart: its class (its measure, of a Level) where it is alone of it, else fields that differ."""
+    alike = {type(assay): [other for other in assays if type(other) is type(assay)] for assay in assays}
 
     def label(assay: Any) -> str:
         if own := getattr(assay, "label", ""):
             return str(own)
-        if isinstance(assay, Level) and measures[assay.measure] == 1:
-            return assay.measure.replace("_", " ")
-        return assay_name(assay)
+        others = alike[type(assay)]
+        if len(others) == 1 and len(assays) > 1:
+            return assay.measure.replace("_", " ") if isinstance(assay, Level) else class_words(assay)
+        told = [
+            setting(getattr(assay, f.name)) or class_words(assay)
+            for f in (fields(assay) if is_dataclass(assay) else ())
+            if any(getattr(other, f.name) != getattr(assay, f.name) for other in others)
+        ]
+        return ", ".join(told).replace("_", " ") or assay_name(assay)
 
     return [label(assay) for assay in assays]
 
@@ -505,9 +510,9 @@ def interval(values: Sequence[float], bounds: tuple[float, float]) -> tuple[floa
 
 
 def limits(assay: Any, values: Sequence[float]) -> tuple[float, float]:
-    """The assay's range where it is finite, else that of the values, with a little air."""
+    """The assay's range where it is finite, else that of the values, with some air; below 0 only where they are."""
     low, high = assay.bounds
-    low = min([*values, low] if math.isfinite(low) else values)
+    low = min([*values, 0.0 if low < 0 else low] if math.isfinite(low) else values)
     high = max([*values, high] if math.isfinite(high) else values)
     air = 0.03 * (high - low) or 0.5
     return low - air, high + air
@@ -549,15 +554,17 @@ def looks_of(keys: Sequence[Any]) -> list[tuple[Any, Any, str]]:
 
 def assay_name(assay: Any) -> str:
     """An assay in words: its class, and the fields that are not at their default."""
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", type(assay).__name__).lower()
-    words = words[:1].upper() + words[1:]
-    told = []
+    words, told = class_words(assay), []
     for f in fields(assay) if is_dataclass(assay) else ():
         value = getattr(assay, f.name)
         default = f.default_factory() if f.default_factory is not MISSING else f.default
         if default is MISSING or value != default:
             told.append(f"{f.name.replace('_', ' ')} {setting(value)}")
     return short(f"{words} ({', '.join(told)})" if told else words, 120)
+
+
+def class_words(assay: Any) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", type(assay).__name__).capitalize()
 
 
 def setting(value: Any) -> str:
