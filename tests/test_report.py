@@ -677,7 +677,7 @@ def test_a_sweep_can_lay_its_assays_on_one_pair_of_axes(store: Store) -> None:
     assert ">wants &lt;it&gt;<" in drawn.svg and ">exit<" in drawn.svg and ">mean over episodes<" in drawn.svg
     assert all(colour in drawn.svg for colour in PALETTE[:2]) and PALETTE[2] not in drawn.svg
     assert drawn.caption.startswith("n seeds = 6 (0), 3 (0.001)") and "Not yet run: 0.3" in drawn.caption
-    assert "No line for Filmed (frames 9): the store holds no traces" in drawn.caption
+    assert "No line for Filmed: the store holds no traces" in drawn.caption
     (units,) = sweep_figures(shelf, replace(together, assays=(COIN, Level("exit"))))
     assert "exit (mean over episodes)" in units.svg and "Reached (share of episodes that end there)" in units.svg
     (twice,) = sweep_figures(shelf, replace(together, assays=(Level("exit"), Level("exit", n=9))))

@@ -356,7 +356,7 @@ def phase_figure(shelf: Shelf, phases: Phases) -> Figure:
 
 
 def line_labels(assays: Sequence[Any]) -> list[str]:
-    """What sets each assay apart: its class (its measure, of a Level) where it is alone of it, else fields that differ."""
+    """What sets each assay apart: its class (of a Level its measure) if no other is of it, else fields that differ."""
     alike = {type(assay): [other for other in assays if type(other) is type(assay)] for assay in assays}
 
     def label(assay: Any) -> str:
