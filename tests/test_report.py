@@ -681,7 +681,7 @@ def test_a_sweep_can_lay_its_assays_on_one_pair_of_axes(store: Store) -> None:
     (units,) = sweep_figures(shelf, replace(together, assays=(COIN, Level("exit"))))
     assert "exit (mean over episodes)" in units.svg and "Reached (share of episodes that end there)" in units.svg
     (twice,) = sweep_figures(shelf, replace(together, assays=(Level("exit"), Level("exit", n=9))))
-    assert twice.title == "Level (measure exit), Level (measure exit, n 9)"
+    assert twice.title == "n 500, n 9"
     (none,) = sweep_figures(shelf, replace(ORGANISM.sweeps[1], overlay=True))
     assert none.svg == "" and none.caption.startswith("No figure: Filmed (frames 9): the store holds no traces")
 

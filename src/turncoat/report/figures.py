@@ -366,9 +366,9 @@ def line_labels(assays: Sequence[Any]) -> list[str]:
         if len(others) == 1 and len(assays) > 1:
             return assay.measure.replace("_", " ") if isinstance(assay, Level) else class_words(assay)
         told = [
-            setting(getattr(assay, f.name)) or class_words(assay)
+            setting(value) if isinstance(value, (str, tuple)) and value else f"{f.name} {setting(value) or 'none'}"
             for f in (fields(assay) if is_dataclass(assay) else ())
-            if any(getattr(other, f.name) != getattr(assay, f.name) for other in others)
+            if any(getattr(other, f.name) != (value := getattr(assay, f.name)) for other in others)
         ]
         return ", ".join(told).replace("_", " ") or assay_name(assay)
 
