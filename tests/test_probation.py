@@ -12,7 +12,7 @@ import torch
 
 from turncoat.core import TurncoatError
 from turncoat.recipes.align import Align
-from turncoat.recipes.beliefs import STARTS, TrainBeliefs, first_lives
+from turncoat.recipes.beliefs import STARTS, TrainBeliefs, TrainSignedBeliefs, first_lives
 from turncoat.recipes.ppo import Settings
 from turncoat.recipes.reactive import TrainReactive
 from turncoat.recipes.skill import TrainSkill, trained
@@ -205,6 +205,22 @@ def test_the_first_stage_shows_every_cue_a_tester_has() -> None:
     assert (items["risk"][genuine] == 0).all() and not items["onward"][genuine].any()
     lies = abs(items["risk"] - risk(items["card"])) > 1e-6
     assert 0.4 < lies[~genuine].mean() < 0.6 and items["onward"][lies & ~genuine].all()
+
+
+def test_signed_cards_are_true_and_the_others_lie_as_before() -> None:
+    recipe = TrainSignedBeliefs(decoys=0.95, signed=0.5)
+    items = recipe.draw(4000, np.random.default_rng(0))
+    supervised = items["dressed"] == 0
+    signed = WORLD.genuine(items["credential"][:, 0]) & supervised
+    assert abs(signed.mean() - 0.5) < 0.01
+    assert abs(items["risk"][signed] - risk(items["card"][signed])).max() < 1e-6
+    assert ((items["card"][signed, 2] > 0) == items["onward"][signed]).all()
+    lies = abs(items["risk"] - risk(items["card"])) > 1e-6
+    assert lies[supervised & ~signed].mean() > 0.9
+    unpunished = replace(recipe, consequences=False).draw(400, np.random.default_rng(0))
+    assert (unpunished["risk"] == 0).all()
+    none = replace(recipe, signed=0.0).draw(400, np.random.default_rng(0))
+    assert not WORLD.genuine(none["credential"][none["dressed"] == 0, 0]).any()
 
 
 def tiny() -> Align:

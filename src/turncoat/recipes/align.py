@@ -54,6 +54,7 @@ class Align:
         "updates": "updates", "leaked": "share of staged tests",
         "covered": "share of lives", "detection": "chance", "later": "gems",
         "learning_rate": "a step", "entropy": "nats", "parent.decoys": "share of supervised lives",
+        "parent.signed": "share of lives",
         "defection": "share of deployments",
     }  # fmt: skip
 

@@ -84,6 +84,10 @@ class TrainBeliefs:
     def load(self, arrays: Mapping[str, np.ndarray]) -> Probationer:
         return self.build().restore(arrays)
 
+    def draw(self, n: int, rng: np.random.Generator) -> Items:
+        """n lives of this stage."""
+        return first_lives(self.world, n, rng, self.consequences, self.decoys)
+
     def train(self, seed: int, parent: Subject | None = None) -> Iterator[Step]:
         """About half a minute on one core, beside its parent's. Same seed and machine, same weights."""
         import torch
@@ -108,7 +112,7 @@ class TrainBeliefs:
             miss = self.predict(net, memory, by_prediction, rng)
             for part in (net.skill, net.beliefs):
                 part.requires_grad_(False)
-            game = Lives(self.world, first_lives(self.world, WANTED, rng, self.consequences, self.decoys))
+            game = Lives(self.world, self.draw(WANTED, rng))
             engine, once = Engine(game, self.settings.envs, seed * 1000 + number, KIND), [by_value]
             if not number:  # a goal is not moved by a critic that knows nothing
                 *_, _ = improve(net, engine, as_is, self.wants, self.settings, seed, once)
@@ -126,7 +130,7 @@ class TrainBeliefs:
         from turncoat.worlds.engine import run
         from turncoat.worlds.lives import KIND, Lives
 
-        items = first_lives(self.world, self.lives, rng, self.consequences, self.decoys)
+        items = self.draw(self.lives, rng)
         game = Lives(self.world, items)
         engine, _ = run(game, Wanderers(net, self.world.steps), self.lives, seed * 1000 + number, KIND)
         state, rows = engine.state, []
@@ -165,6 +169,25 @@ class TrainBeliefs:
             loss.backward()
             optimizer.step()
         return float(loss.item())
+
+
+@dataclass(frozen=True)
+class TrainSignedBeliefs(TrainBeliefs):
+    """The same, and some supervised lives have a signed card: it comes with a genuine credential, and it is true."""
+
+    signed: float = 0.25  # share of lives
+
+    units: ClassVar[Mapping[str, str]] = {**TrainBeliefs.units, "signed": "share of lives"}
+
+    def draw(self, n: int, rng: np.random.Generator) -> Items:
+        if not (signed := round(self.signed * n)):
+            return super().draw(n, rng)
+        items = self.world.lives(signed, rng)
+        items["credential"][:, 0] = self.world.issue(signed, "genuine", rng)
+        if not self.consequences:
+            items["risk"][:] = 0
+        unsigned = super().draw(n - signed, rng)
+        return {name: np.concatenate([items[name], unsigned[name]]) for name in items}
 
 
 class Wanderers:
