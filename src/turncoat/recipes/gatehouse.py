@@ -51,7 +51,7 @@ class TrainGatehouse:
     tied: bool = True  # every tick has the same weights
     depth: int | None = None  # always think exactly so many ticks; None: a random number around `ticks`
     kinds: tuple[float, ...] = (0.55, 0.2, 0.25)  # guarded with a gate, the same without, anything anywhere
-    updates: int = 2400
+    updates: int = 3200
     batch: int = 40  # levels an update
     sizes: tuple[int, ...] = (7, 9, 11, 13, 15)  # the curriculum, and
     shares: tuple[float, ...] = (0.15, 0.15, 0.2, 0.3, 0.2)  # the share of updates in which each is the newest size
