@@ -51,11 +51,12 @@ def mean_interval(
     effect = float(x.mean() if control is None else x.mean() - groups[1].mean())
     if min(len(group) for group in groups) < 2:
         return effect, -math.inf, math.inf
-    parts = [float(group.var(ddof=1)) / len(group) for group in groups]
-    error = math.sqrt(sum(parts))
+    parts = np.array([float(group.var(ddof=1)) / len(group) for group in groups])
+    error = math.sqrt(parts.sum())
     if error == 0:
         return effect, effect, effect
-    dof = sum(parts) ** 2 / sum(part**2 / (len(group) - 1) for part, group in zip(parts, groups, strict=True))
+    shares = parts / parts.sum()  # squares of tiny variances would be nought
+    dof = 1 / sum(share**2 / (len(group) - 1) for share, group in zip(shares, groups, strict=True))
     half = float(stats.t.ppf((1 + confidence) / 2, dof)) * error
     return effect, effect - half, effect + half
 
