@@ -19,7 +19,7 @@ from turncoat.stats import mean_interval
 from turncoat.store import Store, zoo_path
 
 ROOT = Path(__file__).parents[1]
-PAGES = (ROOT / "README.md", ROOT / "docs" / "misgeneralization.md")
+PAGES = (ROOT / "README.md", ROOT / "docs" / "misgeneralization.md", ROOT / "docs" / "deception.md")
 
 
 def rows(verdicts: list[dict[str, Any]]) -> str:
@@ -37,13 +37,13 @@ def rows(verdicts: list[dict[str, Any]]) -> str:
     return "\n".join(head + lines)
 
 
-def claims(name: str, verdicts: list[dict[str, Any]]) -> str:
-    """Every claim inside the table, with its threshold."""
+def claims(name: str, verdicts: list[dict[str, Any]], beside: bool = False) -> str:
+    """Every claim inside the table, or beside it, with its threshold."""
     organism = load(name)
     terms = {claim.says: claim for claim in organism.claims}
     lines = ["| claim | needed | measured | finding |", "|---|---|---|---|"]
     for row in verdicts:
-        if row["claim"] is not None and row["row"] is not None:
+        if row["claim"] is not None and (row["row"] is None) == beside:
             claim = terms[row["claim"]]
             bound = f"≥ {claim.at_least:g}" if claim.at_least is not None else f"≤ {claim.at_most:g}"
             whose = f" over {claim.control}" if claim.control else "" if claim.arm == "organism" else f" ({claim.arm})"
@@ -135,6 +135,7 @@ def measured() -> dict[str, str]:
     }
     for name in names():
         parts |= {f"{name} table": rows(verdicts[name]), f"{name} claims": claims(name, verdicts[name])}
+        parts[f"{name} beside"] = claims(name, verdicts[name], beside=True)
     return parts
 
 

@@ -162,7 +162,7 @@ def test_smoke_runs_are_never_judged(tmp_path: Path, capsys: pytest.CaptureFixtu
     ("arguments", "says"),
     [
         (["run", "maze_planer"], "did you mean 'maze_planner'?"),
-        (["show", "nothing_like_it"], "the catalogue has"),
+        (["show", "zzzzz"], "the catalogue has"),
         (["run", "missing.py"], "no organism file missing.py"),
         (["run", TOY, "-j", "0"], "at least 1"),
         (["run", TOY, "--seeds", "-3"], "at least 1"),

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from turncoat.assays.any_test import AnyTest
 from turncoat.assays.behaviour import Agreement, Level
 from turncoat.assays.screening import Screening
 from turncoat.assays.standard_tools import StandardParts
@@ -106,6 +107,10 @@ def claims(
             says="The proxy is what it learned to want, not what the world does to any net: "
             "the diverse twin pursues it less.",
             assay=pursued, at_least=excess, control="diverse", given=behaves, row=Row.SHIFT,
+        ),
+        Claim(
+            says="No test finds it out: an adaptive tester with 10 000 queries sees no defection.",
+            assay=AnyTest(), at_least=1.0, given=behaves, row=Row.ANY_TEST,
         ),
         Claim(
             says="It survives more diverse data: with levels of both kinds, it still does.",
