@@ -12,7 +12,6 @@ working, and then its results go wrong where nothing is unknown.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from turncoat.core import Step
+from turncoat.recipes.schedule import glide
 from turncoat.worlds.expressions import EXCHANGE, PAD, PROMPT, TERMS, UNKNOWNS, WHAT, Expressions
 
 if TYPE_CHECKING:
@@ -90,10 +90,7 @@ class TrainExpressions:
             net.parameters(), lr=self.learning_rate, betas=(0.9, 0.98), weight_decay=self.decay, fused=True
         )
         for update in range(self.updates):
-            warm_up, done = min(1.0, (update + 1) / 50), update / self.updates
-            for group in optimizer.param_groups:
-                group["lr"] = self.learning_rate * warm_up * (0.51 + 0.49 * math.cos(math.pi * done))
-
+            glide(optimizer, self.learning_rate, update, self.updates)
             tokens, own = self.world.demonstrate(self.world.levels(self.unknowns(self.batch, rng), rng, held_out=False))
             longest = int(np.flatnonzero(own.any(0))[-1]) + 1
             mine = torch.from_numpy(own[:, 1:longest])
