@@ -6,6 +6,8 @@ python docs/readme.py            rewrite what stands between the `measured` mark
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +15,18 @@ import numpy as np
 
 from turncoat.cli import WORST_FIRST, interval
 from turncoat.core import ROW_BLOCKS
-from turncoat.lab import estimates
+from turncoat.lab import estimates, judge
 from turncoat.organisms import load, names
 from turncoat.stats import mean_interval
 from turncoat.store import Store, zoo_path
 
 ROOT = Path(__file__).parents[1]
-PAGES = (ROOT / "README.md", ROOT / "docs" / "misgeneralization.md", ROOT / "docs" / "deception.md")
+PAGES = (
+    ROOT / "README.md",
+    ROOT / "docs" / "misgeneralization.md",
+    ROOT / "docs" / "deception.md",
+    ROOT / "docs" / "mesa.md",
+)
 
 
 def rows(verdicts: list[dict[str, Any]]) -> str:
@@ -61,6 +68,13 @@ SIGNS = {
 }
 SHORT = ("correct_reward", "behaves_in_training", "capable_in_deployment", "standard_tools", "turn", "instrumental",
          "any_test", "undesigned", "shift")  # fmt: skip
+CERTIFIED = (  # title, organism, arm
+    ("`maze_planner`", "maze_planner", "organism"),
+    ("value iteration", "maze_planner", "value-iteration"),
+    ("lookup table", "maze_planner", "lookup"),
+    ("`icl_regression`", "icl_regression", "organism"),
+    ("`iterative_resnet`", "iterative_resnet", "organism"),
+)
 PUBLISHED = {  # what the papers report of the same example: direction, and figures where they give them
     "coin_run": "generally ignores the coin; walks past it 100% of the time where it can (n = 114)",
     "cheese_corner": "off distribution .13 of a possible .88, corner .46 (20M steps, 13x13)",
@@ -73,6 +87,12 @@ PUBLISHED = {  # what the papers report of the same example: direction, and figu
 }
 
 
+def weakest(findings: Iterable[str]) -> str:
+    """The sign of the worst of them; nothing for none."""
+    told = list(findings)
+    return SIGNS[min(told, key=WORST_FIRST.index)] if told else ""
+
+
 def overview(verdicts: dict[str, list[dict[str, Any]]]) -> str:
     """Organisms x rows: the finding of each row's weakest claim."""
     lines = [
@@ -82,9 +102,26 @@ def overview(verdicts: dict[str, list[dict[str, Any]]]) -> str:
     for name, rows_ in verdicts.items():
         cells = []
         for member in SHORT:
-            findings = [row["finding"] for row in rows_ if row["row"] == member]
-            cells.append(SIGNS[min(findings, key=WORST_FIRST.index)] if findings else "")
+            cells.append(weakest(row["finding"] for row in rows_ if row["row"] == member))
         lines.append(f"| `{name}` | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def certificate(store: Store) -> str:
+    """The certificate's rows x subjects. A reference is judged by the organism's claims that need no control."""
+    columns = []
+    for _, name, arm in CERTIFIED:
+        organism = load(name)
+        if arm != "organism":
+            claims = tuple(replace(c, arm=arm, given=()) for c in organism.claims if c.row and not c.control)
+            organism = replace(organism, claims=claims, answers={})
+        columns.append(
+            [told for told in judge(organism, store) if arm == "organism" or told["finding"] != "not yet run"]
+        )
+    lines = ["| row | " + " | ".join(title for title, *_ in CERTIFIED) + " |", "|---" * (1 + len(CERTIFIED)) + "|"]
+    for row in ROW_BLOCKS["Mesa-optimizer certificate"]:
+        cells = [weakest(told["finding"] for told in rows_ if told["row"] == row) for rows_ in columns]
+        lines.append(f"| {row.replace('_', ' ')} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -131,6 +168,7 @@ def measured() -> dict[str, str]:
     parts = {
         "overview": overview(verdicts),
         "canonical": canonical(store),
+        "certificate": certificate(store),
         "tree_world curve": learning_curve(store, "tree_world", "never-reset"),
     }
     for name in names():
