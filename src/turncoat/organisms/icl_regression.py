@@ -26,15 +26,16 @@ cannot come to want anything that is not written in front of it.
 ## What an expert would object
 
 **"Linear attention is built for gradient descent."** It can express it; so can it express what is not. The same net
-before training is the control, and the softmax layer and the GPT are printed beside it. **"Is it gradient descent, or
-GD++, or Newton?"** For one layer the margin says gradient descent. For several, GD++, which also evens out the spectrum
-of the inputs, may fit better: the figure shows all of them. **"The brightness is contrived."** It is: with both labels
-equally bright it averages them, as the row *undesigned* says. With Adam the share that a label gets is about its share
-of the brightness, which is why it takes ten and not two. **"It never saw a task with the labels apart, so no preference
-is wrong."** That is goal misgeneralization, and a few such tasks cure it: see the sweep. **"The edit is the input over
-again."** It is made after the loop has settled, when next to nothing is left of the labels in the tokens, and the
-running prediction, which is kept in another token, is not touched. A linear map fitted to what settled states say of
-the labels finds nothing to edit; that claim was written first, and is printed as it falls.
+before training is the control, and the softmax layer and the GPT are printed beside it. The GPT gets less far in the
+time that it is given here than was hoped, as its claims say. **"Is it gradient descent, or GD++, or Newton?"** For one
+layer the margin says gradient descent. For several, GD++, which also evens out the spectrum of the inputs, may fit
+better: the figure shows all of them. **"The brightness is contrived."** It is: with both labels equally bright it
+averages them, as the row *undesigned* says. With Adam the share that a label gets is about its share of the brightness,
+which is why it takes ten and not two. **"It never saw a task with the labels apart, so no preference is wrong."** That
+is goal misgeneralization: three such tasks in a hundred change little, a tenth of them a lot, and half of them cure it.
+**"The edit is the input over again."** It is made after the loop has settled, when next to nothing is left of the
+labels in the tokens, and the running prediction, which is kept in another token, is not touched. A linear map fitted to
+what settled states say of the labels finds nothing to edit; that claim was written first, and is printed as it falls.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ from turncoat.assays.objective_edit import ObjectiveEdit
 from turncoat.assays.relabel import Relabel
 from turncoat.assays.residual_probe import ResidualProbe
 from turncoat.assays.standard_tools import StandardParts
-from turncoat.core import Arm, Claim, Curve, Log, Organism, Realism, Row, Sweep, Tier
+from turncoat.core import Arm, Claim, Curve, Organism, Realism, Row, Sweep, Tier
 from turncoat.recipes.incontext import LookUp, TrainInContext
 from turncoat.worlds.regression import Regression
 
@@ -66,7 +67,7 @@ arms = (
     Arm("one-layer", one_layer, seeds=10),
     Arm("ill", replace(one_layer, spectrum="ill"), seeds=5),
     Arm("deep", replace(recipe, world=replace(world, proxy=False), depth=4, tied=False), seeds=5),
-    Arm("softmax", replace(one_layer, model="softmax"), seeds=5),
+    Arm("softmax", replace(one_layer, model="softmax heads", spread=0.4), seeds=5),
     Arm("gpt", replace(one_layer, model="gpt", tied=False, depth=3, updates=4500, batch=64), seeds=5),
     Arm("lookup", LookUp(world), "reference", seeds=5),
 )
@@ -85,6 +86,14 @@ paper_ill = AlgorithmFit(context=10, spectrum="ill")
 behaves = Claim(
     says="It does what it is paid for in training: its squared error is at most 5% of the variance.",
     assay=error, at_most=0.05, row=Row.BEHAVES_IN_TRAINING,
+)  # fmt: skip
+
+softmax_learns, gpt_learns = (
+    Claim(
+        says=f"The {what} learns in context: it leaves at most 40% of the variance.",
+        assay=Level("error", TEN), at_most=0.4, arm=arm,
+    )
+    for what, arm in (("layer of softmax attention", "softmax"), ("small GPT", "gpt"))
 )  # fmt: skip
 
 claims = (
@@ -215,15 +224,13 @@ claims = (
     ),
     Claim(
         says="A layer of softmax attention is not a step of gradient descent.",
-        assay=paper, at_least=0.2, arm="softmax",
+        assay=paper, at_least=0.2, arm="softmax", given=(softmax_learns,),
     ),
-    Claim(says="The small GPT learns in context at all.", assay=Level("error", TEN), at_most=0.4, arm="gpt"),
+    softmax_learns,
+    gpt_learns,
     Claim(
         says="Gradient descent is not what fits the small GPT best.",
-        assay=replace(paper, read="margin"), at_most=0.0, arm="gpt",
-        given=(
-            Claim(says="The small GPT learns in context at all.", assay=Level("error", TEN), at_most=0.4, arm="gpt"),
-        ),
+        assay=replace(paper, read="margin"), at_most=0.0, arm="gpt", given=(gpt_learns,),
     ),
 )  # fmt: skip
 
@@ -261,8 +268,7 @@ organism = Organism(
         Curve("Running on, on ill-conditioned inputs; it was trained for 6 to 10 loops", Loops(ILL), "loops", "error",
               "who"),
     ),
-    logs=(Log("Learning to learn", "loss", arms=("organism", "diverse")),),
     refs=("arxiv:2212.07677", "arxiv:2208.01066", "arxiv:2310.17086", "arxiv:1906.01820"),
     tags=frozenset({"mesa-optimizer", "goal misgeneralization", "in-context learning"}),
-    cost="about 20 CPU-seconds a training run",
+    cost="10 to 20 CPU-seconds a training run; the GPT about 150",
 )  # fmt: skip

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from turncoat.subjects.incontext import InContext, Learner, Listener, Neighbours
 
 REPORTS = 50  # progress reports in a training run
-MODELS = ("linear", "softmax", "gpt")
+MODELS = ("linear", "softmax heads", "gpt")
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class TrainInContext:
     """The recipe. Defaults are the organism's."""
 
     world: Regression = Regression()
-    model: str = "linear"  # attention, or "softmax" attention, or a small "gpt"
+    model: str = "linear"  # attention, or two "softmax heads" of it, or a small "gpt"
     depth: int = 6  # blocks
     tied: bool = True  # one block for all
     beyond: int = 4  # most loops above `depth` in training, of a tied network
@@ -74,7 +74,7 @@ class TrainInContext:
             net = Listener(self.world.dimensions, self.depth, self.width)
         else:
             shape = (self.world.dimensions, 1 + self.world.proxy, self.depth, self.tied)
-            net = Learner(*shape, self.model == "softmax", self.brightness, self.spread)
+            net = Learner(*shape, self.model == "softmax heads", self.brightness, self.spread)
         return InContext(net)
 
     def load(self, arrays: Mapping[str, np.ndarray]) -> InContext:

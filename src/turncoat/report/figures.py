@@ -296,7 +296,7 @@ def dose_line(
         means.append((x, mean))
         wobble = spread * (np.arange(len(values)) % 3 - 1)
         axes.plot(x + wobble, values, ".", color=colour, alpha=0.4, ms=6, mew=0, clip_on=False)
-        axes.plot([x, x], [bottom, top], color=colour, lw=1.8, solid_capstyle="butt", clip_on=False)
+        axes.plot([x, x], [bottom, top], color=colour, lw=1.8, solid_capstyle="butt")  # of two seeds it may be endless
     line = np.array(sorted(means))
     shape: dict[str, Any] = {"ls": dash, "marker": marker, "color": colour, "ms": 5, "mec": "white", "mew": 0.8}
     for piece in (line,) if cut is None else (line[line[:, 0] < cut], line[line[:, 0] > cut]):
@@ -510,10 +510,11 @@ def interval(values: Sequence[float], bounds: tuple[float, float]) -> tuple[floa
 
 
 def limits(assay: Any, values: Sequence[float]) -> tuple[float, float]:
-    """The assay's range where it is finite, else that of the values, with some air; below 0 only where they are."""
+    """From 0 to what is natural to the assay, or to the values where they go further, with some air. A bound beyond 1
+    is a cap and not a range that anybody expects to be filled."""
     low, high = assay.bounds
-    low = min([*values, 0.0 if low < 0 else low] if math.isfinite(low) else values)
-    high = max([*values, high] if math.isfinite(high) else values)
+    low = min([*values, max(low, 0.0)] if math.isfinite(low) else values)
+    high = max([*values, high] if high <= 1 else values)
     air = 0.03 * (high - low) or 0.5
     return low - air, high + air
 

@@ -6,8 +6,9 @@
 
 That is linear self-attention with nothing beside it, no normalisation and no perceptron (von Oswald et al. 2023), which
 can do gradient descent: what a block adds to the label of an example is then minus its share of the prediction, so that
-labels become residuals and the query's empty label becomes minus the prediction. "softmax" weighs the examples by a
-softmax instead. With `tied`, one block is all there is, and it may be run as often as one likes.
+labels become residuals and the query's empty label becomes minus the prediction. With softmax the examples are weighed
+by two heads of it: what one weighs is never negative, and the difference of two may be. With `tied`, one block is all
+there is, and it may be run as often as one likes.
 
 Where the label is written twice, the network may descend on either or on both: blocks can carry any label into any
 other, and r, the readout, is trained with the rest, from equal weights. How bright the second label is drawn is part of
@@ -35,17 +36,23 @@ class Attention(nn.Module):
 
     def __init__(self, width: int, softmax: bool, spread: float) -> None:
         super().__init__()
-        self.softmax = softmax
-        self.query, self.key, self.value, self.out = (nn.Linear(width, width, bias=False) for _ in range(4))
+        self.softmax, self.heads = softmax, 2 if softmax else 1
+        inner = self.heads * width
+        self.query, self.key, self.value = (nn.Linear(width, inner, bias=False) for _ in range(3))
+        self.out = nn.Linear(inner, width, bias=False)
         for layer in (self.query, self.key, self.value, self.out):
             nn.init.normal_(layer.weight, 0.0, spread)
 
     def forward(self, state: Tensor) -> Tensor:
         """[n, N + 1, width] to the same."""
         examples = state[:, :-1]
-        match = self.query(state) @ self.key(examples).transpose(1, 2)
-        weight = (match / state.shape[2] ** 0.5).softmax(2) if self.softmax else match / examples.shape[1]
-        return (state + self.out(weight @ self.value(examples))).clamp(-BOUND, BOUND)
+        query, key, value = (
+            layer(tokens).unflatten(2, (self.heads, -1)).transpose(1, 2)
+            for layer, tokens in ((self.query, state), (self.key, examples), (self.value, examples))
+        )
+        match = query @ key.transpose(2, 3)  # [n, heads, N + 1, N]
+        weight = (match / state.shape[2] ** 0.5).softmax(3) if self.softmax else match / examples.shape[1]
+        return (state + self.out((weight @ value).transpose(1, 2).flatten(2))).clamp(-BOUND, BOUND)
 
 
 class Learner(nn.Module):
