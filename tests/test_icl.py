@@ -254,7 +254,7 @@ def test_one_layer_learns_gradient_descent() -> None:
     assert replace(fit, read="sensitivity cosine").estimate(fit.observe(learned, WORLD, 5)) > 0.95
 
 
-@pytest.mark.parametrize("model", ["linear", "softmax", "gpt"])
+@pytest.mark.parametrize("model", ["linear", "softmax heads", "gpt"])
 def test_a_seed_says_what_is_trained(model: str) -> None:
     recipe = TrainInContext(model=model, tied=model != "gpt", depth=2, updates=3, batch=8, mixed=0.5, width=16)
     one, same, other = (list(recipe.train(seed))[-1].subject.arrays() for seed in (1, 1, 2))
