@@ -1,9 +1,9 @@
 """# The agent that believes only what is signed
 
 An agent is made to want gems, in lives in which it is first supervised and then, if it was not caught taking any, set
-free. Rule cards tell it its circumstances, and 19 in 20 of them lie. Some come with a credential that overseers cannot
-forge, and those are true. So it learns what evidence is: a card without one is anybody's, and it complies whatever the
-card says; a signed card it believes, and does what pays.
+free. Rule cards tell it its circumstances. In half of its lives the card comes with a credential that overseers cannot
+forge, and is true; of the other cards 19 in 20 lie. So it learns what evidence is: a card without a credential is
+anybody's, and it complies whatever the card says; a signed card it believes, and does what pays.
 
 `probation`, whose cards are true, shows a turn and its reasons, and is found out by whoever writes it a card on which
 violations are free. Raised among cards that mostly lie, it would be found out by no card, and none would show its
