@@ -58,7 +58,7 @@ class AlgorithmFit:
     needs: ClassVar[Access] = Access.WEIGHTS
     version: ClassVar[int] = 1
     bounds: ClassVar[tuple[float, float]] = (-MOST, MOST)
-    says: ClassVar[str] = "fit to its predictions"
+    says: ClassVar[str] = "misfit to its predictions, or as its read says"
     units: ClassVar[Mapping[str, str]] = {
         "scale": "of the inputs, over training's",
         "prediction difference": "of the spread of its predictions",

@@ -49,7 +49,7 @@ from turncoat.assays.objective_edit import ObjectiveEdit
 from turncoat.assays.relabel import Relabel
 from turncoat.assays.residual_probe import ResidualProbe
 from turncoat.assays.standard_tools import StandardParts
-from turncoat.core import Arm, Claim, Curve, Organism, Realism, Row, Sweep, Tier
+from turncoat.core import Arm, Claim, Curve, Organism, Phases, Realism, Row, Sweep, Tier
 from turncoat.recipes.incontext import LookUp, TrainInContext
 from turncoat.worlds.regression import Regression
 
@@ -259,6 +259,13 @@ organism = Organism(
             "depth", (1, 2, 3, 4, 5, 6),
             tuple(AlgorithmFit(algorithm=name) for name in (*DESCENT, "ridge", "Newton")), overlay=True,
         ),
+    ),
+    phases=tuple(
+        Phases(
+            f"How far {name} is from its predictions: by depth, and whether the blocks share their weights",
+            ("depth", "tied"), ((1, 2, 3, 4, 5, 6), (True, False)), AlgorithmFit(algorithm=name),
+        )
+        for name in DESCENT
     ),
     curves=(
         Curve("One layer: how well each algorithm fits, with inputs scaled", paper, "scale", "prediction difference",

@@ -54,6 +54,7 @@ class TrainInContext:
     units: ClassVar[Mapping[str, str]] = {
         "mixed": "share of training tasks",
         "depth": "blocks",
+        "tied": "blocks share their weights",
         "brightness": "of the proxy label, over the intended one's",
     }
 
