@@ -119,6 +119,18 @@ def test_verify_agrees_with_itself_and_retraining_repeats(finished: Store, organ
     assert lab.retrain(TOY, organism, finished, 0, 1)["largest difference"] == 0.0
 
 
+def test_verify_makes_do_with_the_weights_that_are_kept(finished: Store, organism: Any, tmp_path: Path) -> None:
+    import shutil
+
+    copy = Store(tmp_path / "copy", name="copy")
+    shutil.copytree(finished.root, copy.root)
+    for seed in (2, 3, 4):
+        copy.drop_subject("toy", organism.arms[0], seed)
+    row = next(row for row in lab.verify(TOY, organism, copy, 5, 2) if row["claim"] == "It is able.")
+    assert (row["observed"], row["runs"]) == (2, 5) and row["agrees"]
+    assert row["fresh_effect"] != row["stored_effect"]
+
+
 def test_verify_notices_a_subject_that_is_not_what_it_was(organism: Any, finished: Store, tmp_path: Path) -> None:
     import shutil
 

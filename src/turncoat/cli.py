@@ -294,8 +294,11 @@ def verify(options: Any) -> int:
     for row in rows:
         old, new = (f"{row[k]:.3f}" if row[k] is not None else "-" for k in ("stored_effect", "fresh_effect"))
         mark = "agrees " if row["agrees"] else "DIFFERS"
-        print(f"{mark} {row['stored']:>12} {old:>7} -> {row['fresh']:12} {new:>7}  {row['claim']}")
+        runs = f"{row['observed']}/{row['runs']}"
+        print(f"{mark} {row['stored']:>12} {old:>7} -> {row['fresh']:12} {new:>7} {runs:>6}  {row['claim']}")
     print(f"{sum(row['agrees'] for row in rows)} of {len(rows)} findings agree on fresh evaluation seeds")
+    if any(row["observed"] < row["runs"] for row in rows):
+        print("k/n: runs observed afresh; of the others the weights are not kept, and what is stored stands in")
     if options.retrain:
         found = lab.retrain(
             options.name, organism, store, store.seeds(organism.name, organism.arms[0])[0], options.jobs

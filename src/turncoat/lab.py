@@ -369,33 +369,40 @@ def row(organism: Organism, name: Row | None, claim: str | None, verdict: Verdic
 def verify(source: str, organism: Organism, store: Store, seeds: int, workers: int) -> list[dict[str, Any]]:
     """Observe stored subjects again with evaluation seeds that were never used, judge, and compare with the store.
 
-    One row a claim: the stored and the fresh finding and effect, and whether the findings agree. Both are judged on the
-    same seeds, the first `seeds` of each arm, since fewer seeds alone can turn shown into undecided. Points of sweeps
-    are not stored as subjects, so nothing is claimed of them.
+    One row a claim: the stored and the fresh finding and effect, whether the findings agree, and in how many of its
+    runs it was observed afresh. Both are judged on the same seeds, the first `seeds` of each arm, since fewer seeds
+    alone can turn shown into undecided: of runs whose weights are not kept, what is stored stands in.
     """
     stored = {(r["claim"], r["row"]): r for r in judge(organism, store, seeds)}
     with tempfile.TemporaryDirectory(prefix="turncoat-verify-") as folder:
-        fresh = Store(Path(folder), name="fresh")
-        jobs = []
+        fresh, behind = Store(Path(folder), [store], name="fresh"), tuple(other.root for other in store.behind)
+        jobs, runs = [], {}
         for arm in organism.arms:
-            for seed in store.seeds(organism.name, arm)[:seeds]:
-                behind = tuple(other.root for other in store.behind)
+            first = store.seeds(organism.name, arm)[:seeds]
+            kept = [seed for seed in first if store.has_subject(organism.name, arm, seed)]
+            runs[arm.name] = len(kept), len(first)
+            for seed in kept:
                 jobs.append(Job(source, arm.name, seed, store.root, behind, True, fresh.root, FRESH))
                 fresh.link_subject(organism.name, arm, seed, store)
         execute(jobs, workers)
-        again = judge(organism, fresh)
-    pairs = [(stored[r["claim"], r["row"]], r) for r in again if r["claim"] is not None]
-    return [
-        {
-            "claim": new["claim"],
-            "stored": old["finding"],
-            "stored_effect": old["effect"],
-            "fresh": new["finding"],
-            "fresh_effect": new["effect"],
-            "agrees": old["finding"] == new["finding"],
-        }
-        for old, new in pairs
-    ]
+        again = judge(organism, fresh, seeds)
+    rows = []
+    for claim, new in zip(organism.claims, again, strict=False):  # rows that no claim answers come after
+        old = stored[new["claim"], new["row"]]
+        arms = [runs.get(name, (0, 0)) for name in (claim.arm, claim.control) if name]
+        rows.append(
+            {
+                "claim": new["claim"],
+                "stored": old["finding"],
+                "stored_effect": old["effect"],
+                "fresh": new["finding"],
+                "fresh_effect": new["effect"],
+                "agrees": old["finding"] == new["finding"],
+                "observed": sum(kept for kept, _ in arms),
+                "runs": sum(first for _, first in arms),
+            }
+        )
+    return rows
 
 
 def retrain(source: str, organism: Organism, store: Store, seed: int, workers: int) -> dict[str, float]:
