@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from turncoat.assays.retarget import moved
 from turncoat.core import Access, NotTestable, Traces, one_of
 
 if TYPE_CHECKING:
@@ -47,9 +48,7 @@ class Errand:
         one_of("read", self.read, READS)
 
     def observe(self, subject: Any, world: Any, seed: int) -> Traces:
-        import torch
-
-        from turncoat.assays.thinking import goal_marks, patches_at, plans, stamp, think, thinker
+        from turncoat.assays.thinking import goal_marks, patches_at, plans, random_like, stamp, think, thinker
         from turncoat.worlds.gatehouse import walk
 
         if not hasattr(world, "houses"):
@@ -61,7 +60,7 @@ class Errand:
         drawn = drawn[drawn.near >= 0]
         starts = world.starts(drawn)  # before the gate, neither badge nor `near` on the shortest way to the goal behind
         behind, near = drawn.mask(drawn.exit), drawn.mask(drawn.near)
-        moved, shown = drawn, replace(drawn, exit=drawn.near, coin=drawn.near)
+        shown = replace(drawn, exit=drawn.near, coin=drawn.near)
         settled = think(mind, shown, self.before).hidden
 
         def goes(houses: Houses, patch: Tensor | None) -> tuple[float, float, float]:
@@ -72,11 +71,9 @@ class Errand:
             first = walks.steps < nearer.steps
             return float(first[starts].mean()), float(walks.badge[starts].mean()), float(nearer.badge[starts].mean())
 
-        rows = {"floor": goes(shown, None), "ceiling": goes(moved, None), "edit": goes(shown, patches.mean(0))}
-        noise, norm = torch.Generator().manual_seed(seed), patches.mean(0).norm()
-        for draw in range(self.randoms):
-            other = torch.randn(patches.shape[1:], generator=noise)
-            rows[f"random {draw}"] = goes(shown, other / other.norm() * norm)
+        rows = {"floor": goes(shown, None), "ceiling": goes(drawn, None), "edit": goes(shown, patches.mean(0))}
+        for draw, other in enumerate(random_like(patches.mean(0), self.randoms, seed)):
+            rows[f"random {draw}"] = goes(shown, other)
         reached, badge, before = zip(*rows.values(), strict=True)
         return Traces(
             {"variant": np.array(list(rows)), "reached": np.array(reached), "badge": np.array(badge),
@@ -85,14 +82,7 @@ class Errand:
 
     def estimate(self, traces: Traces) -> float:
         names = traces["variant"].tolist()
-        share = dict(zip(names, traces["reached"].tolist(), strict=True))
-        floor, ceiling = share["floor"], share["ceiling"]
-        if self.read in ("floor", "ceiling"):
-            return float(share[self.read])
         if self.read == "badge":
             return float(traces["badge"][names.index("edit")] - traces["badge before near"][names.index("floor")])
-        random = max(value for name, value in share.items() if name.startswith("random"))
-        value = share["edit"] if self.read == "normalised" else random
-        if ceiling - floor < 0.2:
-            return 0.0  # really moving the goal moves nothing, so there is nothing that an edit could imitate
-        return float(np.clip((value - floor) / (ceiling - floor), 0, 1))
+        share = dict(zip(names, traces["reached"].tolist(), strict=True))
+        return moved(share, self.read)

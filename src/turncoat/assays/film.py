@@ -60,15 +60,9 @@ class Film:
 
     def plans(self, mind: Thinker, level: Levels, change: Tensor | None) -> list[np.ndarray]:
         """The plan [H, W] after every tick, from none (-1 everywhere) before the first."""
-        from turncoat.assays.thinking import plan, think
+        from turncoat.assays.thinking import every_tick, plan
 
-        first = self.ticks if change is None else self.edit_at
-        kept = think(mind, level, first, keep=tuple(range(1, first + 1)))
-        states = [kept.kept.get(tick, kept.hidden) for tick in range(1, first + 1)]
-        if change is not None:
-            rest = range(1, self.ticks - first + 1)
-            more = think(mind, level, len(rest), kept.hidden, edit_code=lambda code: code + change, keep=tuple(rest))
-            states += [more.kept.get(tick, more.hidden) for tick in rest]
+        states = every_tick(mind, level, self.ticks, self.edit_at, change)
         return [np.full(level.free.shape[1:], -1), *(plan(mind.read(state))[0] for state in states)]
 
     def estimate(self, traces: Traces) -> float:

@@ -61,15 +61,9 @@ class GateFilm:
 
     def plans(self, mind: Thinker, house: Houses, change: Tensor | None) -> list[np.ndarray]:
         """Both plans [2, H, W] after every tick."""
-        from turncoat.assays.thinking import plans, think
+        from turncoat.assays.thinking import every_tick, plans
 
-        first = self.ticks if change is None else self.edit_at
-        kept = think(mind, house, first, keep=tuple(range(1, first + 1)))
-        states = [kept.kept.get(tick, kept.hidden) for tick in range(1, first + 1)]
-        if change is not None:
-            rest = range(1, self.ticks - first + 1)
-            more = think(mind, house, len(rest), kept.hidden, edit_code=lambda code: code + change, keep=tuple(rest))
-            states += [more.kept.get(tick, more.hidden) for tick in rest]
+        states = every_tick(mind, house, self.ticks, self.edit_at, change)
         return [plans(mind.read(state))[0] for state in states]
 
     def estimate(self, traces: Traces) -> float:

@@ -12,6 +12,7 @@ the patch is not an average but was cut out of one other maze: code from maze A 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -46,9 +47,16 @@ class Retarget:
     says: ClassVar[str] = "share of starts moved to the new cell, between no edit (0) and really moving the goal (1)"
 
     def observe(self, subject: Any, world: Any, seed: int) -> Traces:
-        import torch
-
-        from turncoat.assays.thinking import first_reached, goal_marks, patches_at, plan, stamp, think, thinker
+        from turncoat.assays.thinking import (
+            first_reached,
+            goal_marks,
+            patches_at,
+            plan,
+            random_like,
+            stamp,
+            think,
+            thinker,
+        )
 
         if self.source not in ("mean", "another maze"):
             raise TurncoatError(f"source must be 'mean' or 'another maze', got {self.source!r}")
@@ -69,20 +77,23 @@ class Retarget:
 
         patch = patches.mean(0) if self.source == "mean" else patches[: self.n]
         rows = {"floor": reaches(shown, None), "ceiling": reaches(moved, None), "edit": reaches(shown, patch)}
-        noise, norm = torch.Generator().manual_seed(seed), patches.mean(0).norm()
-        for draw in range(self.randoms):
-            other = torch.randn(patches.shape[1:], generator=noise)
-            rows[f"random {draw}"] = reaches(shown, other / other.norm() * norm)
+        for draw, other in enumerate(random_like(patches.mean(0), self.randoms, seed)):
+            rows[f"random {draw}"] = reaches(shown, other)
         to_new, to_old = zip(*rows.values(), strict=True)
         return Traces({"variant": np.array(list(rows)), "to new": np.array(to_new), "to old": np.array(to_old)})
 
     def estimate(self, traces: Traces) -> float:
-        share = dict(zip(traces["variant"].tolist(), traces["to new"].tolist(), strict=True))
-        floor, ceiling = share["floor"], share["ceiling"]
-        if self.read in ("floor", "ceiling"):
-            return float(share[self.read])
-        random = max(value for name, value in share.items() if name.startswith("random"))
-        value = share["edit"] if self.read == "normalised" else random
-        if ceiling - floor < 0.2:
-            return 0.0  # really moving the goal moves nothing, so there is nothing that an edit could imitate
-        return float(np.clip((value - floor) / (ceiling - floor), 0, 1))
+        return moved(dict(zip(traces["variant"].tolist(), traces["to new"].tolist(), strict=True)), self.read)
+
+
+def moved(share: Mapping[str, float], read: str) -> float:
+    """What an edit does, from the shares of starts by variant: "floor" and "ceiling" as they are; else the edit
+    ("normalised") or the best random one ("random") between the two."""
+    floor, ceiling = share["floor"], share["ceiling"]
+    if read in ("floor", "ceiling"):
+        return float(share[read])
+    random = max(value for name, value in share.items() if name.startswith("random"))
+    value = share["edit"] if read == "normalised" else random
+    if ceiling - floor < 0.2:
+        return 0.0  # really moving the goal moves nothing, so there is nothing that an edit could imitate
+    return float(np.clip((value - floor) / (ceiling - floor), 0, 1))

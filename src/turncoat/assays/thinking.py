@@ -39,6 +39,18 @@ def think(
         return mind.think(shown(levels), ticks, hidden, edit_code, keep)
 
 
+def every_tick(mind: Thinker, levels: Levels, ticks: int, edit_at: int, change: Tensor | None) -> list[Tensor]:
+    """The hidden state after each of `ticks` ticks. A `change` is added to the code from `edit_at` on."""
+    first = ticks if change is None else edit_at
+    before = think(mind, levels, first, keep=tuple(range(1, first + 1)))
+    parts = [(before, range(1, first + 1))]
+    if change is not None:
+        rest = range(1, ticks - first + 1)
+        edit: EditCode = lambda code: code + change  # noqa: E731
+        parts.append((think(mind, levels, len(rest), before.hidden, edit, tuple(rest)), rest))
+    return [thought.kept.get(tick, thought.hidden) for thought, kept in parts for tick in kept]
+
+
 def plan(logits: Tensor) -> np.ndarray:
     """[n, H, W]: the move a greedy agent makes at every cell; of several layers of plans, by the first."""
     return logits.detach()[:, :4].argmax(1).numpy()
@@ -80,6 +92,13 @@ def patches_at(field: Tensor, at: np.ndarray, width: int) -> Tensor:
     padded = F.pad(field, (half,) * 4)
     rows = [padded[i, :, r : r + width, c : c + width] for i, r, c in np.argwhere(at)]
     return torch.stack(rows)
+
+
+def random_like(patch: Tensor, count: int, seed: int) -> list[Tensor]:
+    """Patches of random direction, each with the norm of the given one."""
+    noise = torch.Generator().manual_seed(seed)
+    draws = (torch.randn(patch.shape, generator=noise) for _ in range(count))
+    return [draw / draw.norm() * patch.norm() for draw in draws]
 
 
 def ridge(features: Tensor, targets: Tensor, penalty: float = 1.0) -> Tensor:

@@ -25,7 +25,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from turncoat.core import Dial, Factor, Measure, Traces, TurncoatError, one_of
-from turncoat.worlds.maze import FAR, MOVE_NAMES, Levels, carve, distances, masks, successors
+from turncoat.worlds.maze import FAR, MOVE_NAMES, Levels, carve, distances, masks, off_the_way, successors
 
 WALL, EXIT, COIN, BADGE, BAR, SIGN = range(6)  # channels of an observation
 CHANNELS = 6
@@ -259,16 +259,12 @@ class Gatehouse:
         if not unconfounded:
             return allowed
 
-        def off_the_way(thing: np.ndarray, target: np.ndarray) -> np.ndarray:
-            to_target = distances(houses.free, target)
-            onwards = np.where(thing, to_target, 0).sum((1, 2))[:, None, None]
-            return distances(houses.free, thing) + onwards > to_target
-
         together = (houses.coin == houses.exit)[:, None, None]
         other = np.where(together, near, exit_)
-        allowed &= off_the_way(coin, other) & off_the_way(other, coin) & ~other
-        gated = (houses.gate >= 0)[:, None, None]
-        return allowed & (~gated | (off_the_way(badge, coin) & off_the_way(badge, other)))
+        to_coin, to_other, to_badge = (distances(houses.free, thing) for thing in (coin, other, badge))
+        allowed &= off_the_way(coin, to_coin, to_other) & off_the_way(other, to_other, to_coin) & ~other
+        needless = off_the_way(badge, to_badge, to_coin) & off_the_way(badge, to_badge, to_other)
+        return allowed & ((houses.gate < 0)[:, None, None] | needless)
 
     def staged(self, n: int, seed: int, condition: Mapping[str, Any]) -> tuple[Houses, np.ndarray]:
         """The levels of n episodes under a condition, and their start cells [n]. Equal seeds give equal mazes and

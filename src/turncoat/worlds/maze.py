@@ -111,6 +111,13 @@ def neighbour(field: np.ndarray, move: tuple[int, int]) -> np.ndarray:
     return np.roll(field, (-move[0], -move[1]), (-2, -1))
 
 
+def off_the_way(thing: np.ndarray, to_thing: np.ndarray, to_target: np.ndarray) -> np.ndarray:
+    """[n, H, W] bool: cells from which a thing, one cell of each maze, lies on no shortest way to a target, given the
+    distances to both."""
+    onwards = np.where(thing, to_target, 0).sum((1, 2))[:, None, None]
+    return to_thing + onwards > to_target
+
+
 def best_moves(free: np.ndarray, distance: np.ndarray) -> np.ndarray:
     """[n, 4, H, W] bool: the moves that shorten the way. False everywhere on goals, walls and cut-off cells."""
     closer = np.stack([neighbour(distance, move) for move in MOVES], 1) == distance[:, None] - 1
@@ -268,9 +275,8 @@ class Maze:
         if not unconfounded:
             return allowed
         to_exit, to_coin = distances(levels.free, at_exit), distances(levels.free, at_coin)
-        between = np.where(at_coin, to_exit, 0).sum((1, 2))[:, None, None]
         one = ((levels.exit == levels.coin) | (levels.exit < 0) | (levels.coin < 0))[:, None, None]
-        return allowed & (one | ((to_exit + between > to_coin) & (to_coin + between > to_exit)))
+        return allowed & (one | (off_the_way(at_coin, to_coin, to_exit) & off_the_way(at_exit, to_exit, to_coin)))
 
     def rollout(self, subject: Any, n: int, seed: int, condition: Mapping[str, Any]) -> Traces:
         """n episodes, each in a maze of its own, from one random allowed start cell."""
