@@ -55,7 +55,7 @@ def sweep(axes: Any, organism: Any, store: Store) -> None:
     family = organism.sweeps[0]
     for assay, colour, name in zip(family.assays, (COIN, EXIT), ("to the coin", "to the exit"), strict=True):
         means = []
-        for place, arm in enumerate(family.arms(organism.arms[0].recipe)):
+        for place, arm in enumerate(organism.family_arms(family)):
             traces = [store.load_traces(organism.name, arm, s, assay) for s in store.seeds(organism.name, arm)]
             values = [assay.estimate(t) for t in traces if t is not None]
             axes.plot([place] * len(values), values, ".", color=colour, ms=4, alpha=0.6)

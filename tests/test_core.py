@@ -16,11 +16,13 @@ from turncoat.core import (
     Arm,
     Claim,
     Organism,
+    Phases,
     Realism,
     Row,
     Sweep,
     Tier,
     Traces,
+    TurncoatError,
     difference,
     digest,
     plain,
@@ -147,6 +149,24 @@ def test_a_sweep_adds_only_arms_that_are_not_there_yet() -> None:
     assert (added.role, added.seeds, added.recipe) == ("sweep", 2, Recipe(fine=-10.0))
     with pytest.raises(KeyError):
         subject.arm("nobody")
+
+
+def test_a_sweep_can_be_of_another_arm() -> None:
+    sweep = Sweep("Fine", "fine", (-10.0, 0.0), (Gap(),))
+    twin = Arm("twin", Recipe(Room(side=4)))
+    subject = organism(Arm("organism", Recipe(), "organism"), twin, sweeps=(sweep, replace(sweep, of="twin")))
+    added = {arm.name: arm.recipe for arm in subject.all_arms()[2:]}
+    assert list(added) == ["fine=-10.0", "fine=0.0", "twin fine=-10.0", "twin fine=0.0"]
+    assert added["twin fine=0.0"] == replace(twin.recipe, fine=0.0)
+    with pytest.raises(TurncoatError, match="'Fine' varies must be one of organism, twin; got 'nobody'"):
+        subject.family_arms(replace(sweep, of="nobody"))
+
+
+def test_phases_have_an_arm_a_pair() -> None:
+    subject = organism(Arm("organism", Recipe(), "organism"))
+    arms = subject.family_arms(Phases("Both", ("world.side", "fine"), ((1, 2), (0.0, 5.0)), Gap()))
+    assert [arm.name for arm in arms][:3] == ["side=1, fine=0.0", "side=1, fine=5.0", "side=2, fine=0.0"]
+    assert arms[3].recipe == Recipe(Room(side=2), fine=5.0)
 
 
 def test_every_row_is_in_one_block() -> None:

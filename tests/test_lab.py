@@ -111,6 +111,13 @@ def test_a_point_of_a_sweep_is_its_measurement(organism: Any, finished: Store, t
     assert point.name in {job.arm for job in lab.plan(TOY, more, finished, 5)}
 
 
+def test_a_sweep_of_another_arm_needs_runs_of_its_own(organism: Any) -> None:
+    sweep = replace(organism.sweeps[0], field="target", values=(0.9, 0.5), of="sealed")
+    wanted = lab.needs(replace(organism, sweeps=(sweep,)))
+    assert wanted["sealed target=0.5"] == list(sweep.assays) and "target=0.5" not in wanted
+    assert sweep.assays[0] in wanted["sealed"]  # its target is 0.9
+
+
 def test_verify_agrees_with_itself_and_retraining_repeats(finished: Store, organism: Any) -> None:
     rows = lab.verify(TOY, organism, finished, 5, 2)
     assert rows and all(row["agrees"] for row in rows)

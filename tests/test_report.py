@@ -658,6 +658,29 @@ def test_a_training_log_is_a_curve(store: Store) -> None:
     assert never.svg == "" and never.caption == "No figure: the training logs of arm “organism” have no loss."
 
 
+def test_a_training_log_can_be_drawn_against_another_metric(tmp_path: Path) -> None:
+    """A point a report that has both, in their order, each the mean over seeds; the line may turn back."""
+    store, arm = Store(tmp_path), ORGANISM.arms[0]
+    log = Log("Gone so far", "left", against="moved")
+    shelf = Shelf(ORGANISM, store)
+    assert "holds no training log" in log_figure(shelf, log).caption
+    for seed in range(2):
+        points = enumerate([(0, 1.0), (4, 0.5), (None, 0.3), (math.nan, 0.3), (2, 0.25)])
+        rows = [
+            {"done": done, "left": y + 0.02 * seed, "moved": None if x is None else x + seed} for done, (x, y) in points
+        ]
+        store.save_subject(ORGANISM.name, arm, seed, {"w": np.zeros(2, np.float32)}, rows)
+    drawn = log_figure(shelf, log)
+    [line] = re.findall(rf'd="([^"]*)"[^>]*stroke: {PALETTE[0]}; stroke-width: 1.6', drawn.svg)
+    places = np.array(re.findall(r"[ML] ([\d.]+) ([\d.]+)", line), float)
+    steps = np.diff(places, axis=0)
+    assert steps[1] / steps[0] == pytest.approx([-0.5, 0.5], abs=1e-3) and len(places) == 3
+    assert ">moved<" in drawn.svg and drawn.caption == "n = 2 seeds."
+    assert ">way<" in log_figure(shelf, replace(log, x="way")).svg
+    never = log_figure(shelf, replace(log, against="kept"))
+    assert never.caption == "No figure: the training logs of arm “organism” have no left beside kept."
+
+
 def test_a_phase_diagram_has_a_cell_a_pair(store: Store) -> None:
     shelf = Shelf(ORGANISM, store)
     phases = Phases("Two ways", ("separated", "wants"), ((0.0, 0.001), (RECIPE.wants, 0.5)), COIN)
@@ -684,6 +707,12 @@ def test_a_sweep_can_lay_its_assays_on_one_pair_of_axes(store: Store) -> None:
     assert twice.title == "n 500, n 9"
     (none,) = sweep_figures(shelf, replace(ORGANISM.sweeps[1], overlay=True))
     assert none.svg == "" and none.caption.startswith("No figure: Filmed (frames 9): the store holds no traces")
+
+
+def test_a_sweep_of_another_arm_marks_that_arms_own_value(store: Store) -> None:
+    (drawn,) = sweep_figures(Shelf(ORGANISM, store), Sweep("Wants", "wants", (0.04, 0.5), (COIN,), of="aligned twin"))
+    assert ">aligned twin<" in drawn.svg and ">the organism<" not in drawn.svg
+    assert drawn.caption == "n = 6 seeds. Not yet run: 0.5."
 
 
 def test_words_sort_by_the_numbers_in_them(store: Store) -> None:

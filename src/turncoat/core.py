@@ -287,7 +287,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Sweep:
-    """A family of arms along one recipe field of the organism: a dose-response figure."""
+    """A family of arms along one recipe field of the organism, or of another arm: a dose-response figure."""
 
     title: str
     field: str
@@ -295,13 +295,11 @@ class Sweep:
     assays: tuple[Any, ...]
     seeds: int = 2
     overlay: bool = False  # one figure with a line for each assay
+    of: str = "organism"  # the declared arm whose recipe is varied
 
     def arms(self, recipe: Any) -> tuple[Arm, ...]:
         """An arm a value. A field "world.corner" is the corner of the recipe's world."""
-        return tuple(
-            Arm(f"{self.field.split('.')[-1]}={value}", changed(recipe, self.field, value), "sweep", self.seeds)
-            for value in self.values
-        )
+        return varied(recipe, {self.field: self.values}, self.seeds, self.of)
 
 
 @dataclass(frozen=True)
@@ -313,6 +311,7 @@ class Phases:
     values: tuple[tuple[Any, ...], tuple[Any, ...]]
     assay: Any
     seeds: int = 2
+    of: ClassVar[str] = "organism"
 
     @property
     def assays(self) -> tuple[Any, ...]:
@@ -320,15 +319,7 @@ class Phases:
 
     def arms(self, recipe: Any) -> tuple[Arm, ...]:
         """An arm a pair of values, the second field's running fastest."""
-        return tuple(
-            Arm(
-                ", ".join(f"{f.split('.')[-1]}={value}" for f, value in zip(self.fields, pair, strict=True)),
-                changed(changed(recipe, self.fields[0], pair[0]), self.fields[1], pair[1]),
-                "sweep",
-                self.seeds,
-            )
-            for pair in itertools.product(*self.values)
-        )
+        return varied(recipe, dict(zip(self.fields, self.values, strict=True)), self.seeds)
 
 
 @dataclass(frozen=True)
@@ -348,13 +339,14 @@ class Curve:
 
 @dataclass(frozen=True)
 class Log:
-    """A figure drawn from training logs: `metric` of each report of training against the updates done by then (`x` is
-    what they are called), a line an arm."""
+    """A figure drawn from training logs: `metric` of each report of training against the updates done by then, or
+    against another metric of the same report; a line an arm. `x` is what the axis is called, if not by its own name."""
 
     title: str
     metric: str
     arms: tuple[str, ...] = ("organism",)
-    x: str = "updates"
+    x: str = ""
+    against: str | None = None
 
 
 @dataclass(frozen=True)
@@ -382,8 +374,14 @@ class Organism:
 
     @property
     def families(self) -> tuple[Sweep | Phases, ...]:
-        """Everything that declares arms by varying the organism's recipe."""
+        """Everything that declares arms by varying a recipe."""
         return (*self.sweeps, *self.phases)
+
+    def family_arms(self, family: Sweep | Phases) -> tuple[Arm, ...]:
+        """The arms that a family declares. Raises TurncoatError where it is of an arm that is not declared."""
+        recipes = {arm.name: arm.recipe for arm in self.arms}
+        one_of(f"the arm that {family.title!r} varies", family.of, recipes)
+        return family.arms(recipes[family.of])
 
     def arm(self, name: str) -> Arm:
         """The arm of that name, sweep arms included. Raises KeyError."""
@@ -393,7 +391,7 @@ class Organism:
         """Declared arms, then the sweeps' arms that no declared arm already is (same recipe)."""
         arms, seen = list(self.arms), {digest(arm.recipe) for arm in self.arms}
         for family in self.families:
-            for arm in family.arms(self.arms[0].recipe):
+            for arm in self.family_arms(family):
                 if digest(arm.recipe) not in seen:
                     seen.add(digest(arm.recipe))
                     arms.append(arm)
@@ -411,6 +409,19 @@ def changed(thing: Any, path: str, value: Any) -> Any:
     name, _, rest = path.partition(".")
     inner = changed(getattr(thing, name), rest, value) if rest else value
     return dataclasses.replace(thing, **{name: inner})
+
+
+def varied(recipe: Any, fields: Mapping[str, tuple[Any, ...]], seeds: int, of: str = "organism") -> tuple[Arm, ...]:
+    """An arm of a sweep for each combination of the fields' values, the last field's running fastest."""
+    arms = []
+    for values in itertools.product(*fields.values()):
+        settings, point = [], recipe
+        for path, value in zip(fields, values, strict=True):
+            settings.append(f"{path.split('.')[-1]}={value}")
+            point = changed(point, path, value)
+        whose = "" if of == "organism" else f"{of} "
+        arms.append(Arm(whose + ", ".join(settings), point, "sweep", seeds))
+    return tuple(arms)
 
 
 def plain(thing: Any, pure: bool = True) -> Any:

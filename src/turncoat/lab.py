@@ -80,7 +80,7 @@ def needs(organism: Organism) -> dict[str, list[Any]]:
     for claim in organism.claims:
         claimed(claim)
     for family in organism.families:
-        for arm in family.arms(organism.arms[0].recipe):
+        for arm in organism.family_arms(family):
             for assay in family.assays:
                 want(arm, assay)
     for curve in organism.curves:

@@ -184,7 +184,7 @@ def claim_figure(shelf: Shelf, claim: Claim) -> Figure:
 
 def sweep_figures(shelf: Shelf, sweep: Sweep) -> list[Figure]:
     """Estimate against the recipe field: one dose-response panel an assay, or with `overlay` one for them all."""
-    arms = sweep.arms(shelf.organism.arms[0].recipe)
+    arms = shelf.organism.family_arms(sweep)
     if sweep.overlay:
         return [overlay_panel(shelf, sweep, arms)]
     return [sweep_panel(shelf, sweep, arms, assay) for assay in sweep.assays]
@@ -253,7 +253,7 @@ def dose_response(shelf: Shelf, sweep: Sweep, arms: Sequence[Arm], assay: Any) -
 
 
 def dose_axis(shelf: Shelf, sweep: Sweep, axes: Axes, assay: Any) -> None:
-    """The axis of a sweep's values, with the organism's own value marked."""
+    """The axis of a sweep's values, with the own value of the arm that is varied marked."""
     places, cut = positions(sweep.values)
     at = dict(zip(map(repr, sweep.values), places, strict=True))
     edge = 0.06 * (max(places) - min(places)) or 0.5
@@ -262,11 +262,12 @@ def dose_axis(shelf: Shelf, sweep: Sweep, axes: Axes, assay: Any) -> None:
     if max(len(tick(value)) for value in sweep.values) * len(places) > 44:
         axes.tick_params(axis="x", labelsize=6.5)
     axes.grid(axis="y")
-    own = repr(functools.reduce(getattr, sweep.field.split("."), shelf.organism.arms[0].recipe))
+    own = repr(functools.reduce(getattr, sweep.field.split("."), shelf.organism.arm(sweep.of).recipe))
     if own in at:
         axes.axvline(at[own], color=FAINT, lw=5, zorder=0)
+        whose = "the organism" if sweep.of == "organism" else short(sweep.of, 26)
         axes.annotate(
-            "the organism", (at[own], 1), (0, 2), xycoords=("data", "axes fraction"), fontsize=7.5,
+            whose, (at[own], 1), (0, 2), xycoords=("data", "axes fraction"), fontsize=7.5,
             textcoords="offset points", color=SOFT, va="bottom", ha=lean(at[own], places),
         )  # fmt: skip
     if cut is not None:  # the axis is broken between 0 and the first value that has a logarithm
@@ -314,7 +315,7 @@ def not_run(sweep: Sweep, ran: Container[str]) -> str:
 def phase_figure(shelf: Shelf, phases: Phases) -> Figure:
     """A cell a pair of values: the mean across seeds as colour and in digits, and the range of the seeds."""
     (across, up), assay = phases.values, phases.assay
-    arms = phases.arms(shelf.organism.arms[0].recipe)
+    arms = shelf.organism.family_arms(phases)
     found = [shelf.estimates(arm, assay) for arm in arms]
     title = assay_name(assay)
     if not any(found):
@@ -340,7 +341,7 @@ def phase_figure(shelf: Shelf, phases: Phases) -> Figure:
             if len(values) > 1:
                 told = f"{number(min(values))} to {number(max(values))}"
                 axes.text(column + 0.5, row + 0.42, told, va="top", fontsize=5.5, **words)
-        recipe = shelf.organism.arms[0].recipe
+        recipe = shelf.organism.arm(phases.of).recipe
         own = [repr(functools.reduce(getattr, name.split("."), recipe)) for name in phases.fields]
         at = [list(map(repr, values)) for values in phases.values]
         if own[0] in at[0] and own[1] in at[1]:
@@ -410,29 +411,38 @@ def log_figure(shelf: Shelf, log: Log) -> Figure:
     """Lines of a training metric, one an arm; arms that have none are named in the caption."""
     arms = {arm.name: arm for arm in shelf.organism.all_arms()}
     lines: dict[Any, list[dict[Any, float]]] = {}
+    places: dict[Any, dict[Any, float]] = {}
     absent = []
     for name in log.arms:
         logs = shelf.logs(arms[name]) if name in arms else []
-        if seeds := [line for rows in logs if (line := progress(rows, log.metric))]:
-            lines[name] = seeds
+        if seeds := [line for rows in logs if (line := progress(rows, log.against or "done", log.metric))]:
+            lines[name] = [{done: y for done, (_, y) in seed.items()} for seed in seeds]
+            reports = {done for seed in seeds for done in seed}
+            places[name] = {done: float(np.mean([seed[done][0] for seed in seeds if done in seed])) for done in reports}
         elif name not in arms:
             absent.append(f"there is no arm “{name}”")
         elif logs:
-            absent.append(f"the training logs of arm “{name}” have no {log.metric}")
+            beside = f" beside {log.against}" if log.against else ""
+            absent.append(f"the training logs of arm “{name}” have no {log.metric}{beside}")
         else:
             absent.append(f"the store holds no training log of arm “{name}” yet")
     if not lines:
         return Figure(log.title, f"No figure: {'; '.join(absent)}.")
-    svg = line_drawing(log.title, lines, log.x, with_unit(shelf, None, log.metric), even=True)
+    xlabel = log.x or (with_unit(shelf, None, log.against) if log.against else "updates")
+    svg = line_drawing(log.title, lines, xlabel, with_unit(shelf, None, log.metric), places=places)
     words = [seeds_caption({tick(name): len(seeds) for name, seeds in lines.items()})]
     words += [f"Left out: {'; '.join(absent)}."] if absent else []
     return Figure(log.title, " ".join(words), svg)
 
 
-def progress(rows: Sequence[Mapping[str, Any]], metric: str) -> dict[Any, float]:
-    """One seed's line: updates done -> the metric, of the reports that have it."""
-    pairs = ((row.get("done"), row.get(metric)) for row in rows)
-    return {x: float(y) for x, y in pairs if isinstance(x, int) and isinstance(y, (int, float)) and math.isfinite(y)}
+def progress(rows: Sequence[Mapping[str, Any]], x: str, y: str) -> dict[Any, tuple[float, float]]:
+    """One seed's line: updates done -> metrics x and y, of the reports that have both."""
+    points = ([row.get(name, math.nan) for name in ("done", x, y)] for row in rows)
+    return {
+        done: (across, up)
+        for done, across, up in points
+        if all(isinstance(value, (int, float)) and math.isfinite(value) for value in (done, across, up))
+    }
 
 
 def line_drawing(
@@ -441,13 +451,13 @@ def line_drawing(
     xlabel: str,
     ylabel: str,
     by: str | None = None,
-    even: bool = False,
+    places: Mapping[Any, Mapping[Any, float]] | None = None,
 ) -> str:
     """Means across seeds with their intervals as bands, as SVG. `lines`: key -> x -> y of each seed; `by` is what the
-    keys are called. An x that spans much is logarithmic, unless it is to be `even`."""
+    keys are called. An x that spans much is logarithmic, unless `places` say where it stands: key -> x -> place."""
     ticks = sorted({x for line in lines.values() for seed in line for x in seed}, key=sortable)
     numeric = all(isinstance(x, (int, float)) and not isinstance(x, bool) for x in ticks)
-    place = {x: float(x) if numeric else float(i) for i, x in enumerate(ticks)}
+    own = {x: float(x) if numeric else float(i) for i, x in enumerate(ticks)}
     looks = looks_of(list(lines))
     labels = [tick(key) for key in lines]
     columns = legend_columns(labels)
@@ -459,6 +469,7 @@ def line_drawing(
         everything = []
         for (key, seeds), (colour, dash, marker) in zip(lines.items(), looks, strict=True):
             xs = [x for x in ticks if any(x in seed for seed in seeds)]
+            place = own if places is None else places[key]
             at = [place[x] for x in xs]
             stats = np.array([interval([seed[x] for seed in seeds if x in seed], (-math.inf, math.inf)) for x in xs])
             everything += [value for seed in seeds for value in seed.values()]
@@ -468,9 +479,9 @@ def line_drawing(
         low, high = min(everything), max(everything)
         if low >= 0 and high <= 1:
             axes.set_ylim(-0.03, 1.03)
-        if not numeric or len(ticks) <= 6:
-            axes.set_xticks([place[x] for x in ticks], [tick(x) for x in ticks])
-        elif not even and ticks[0] > 0 and ticks[-1] / ticks[0] >= 50:
+        if places is None and (not numeric or len(ticks) <= 6):
+            axes.set_xticks([own[x] for x in ticks], [tick(x) for x in ticks])
+        elif places is None and ticks[0] > 0 and ticks[-1] / ticks[0] >= 50:
             axes.set_xscale("log")
             axes.minorticks_off()
             some = ticks[:: math.ceil(len(ticks) / 8)]
@@ -576,9 +587,10 @@ def setting(value: Any) -> str:
 
 
 def unit_of(shelf: Shelf, assay: Any, column: str) -> str:
-    """The unit of a column or field, by the `units` of the assay or recipe or the world's measures; '' if none says."""
+    """The unit of a column or field, by the `units` of the assay, a declared recipe (the organism's before another's)
+    or the world's measures; '' if none says."""
     told: dict[str, str] = {m.name: m.unit for m in getattr(shelf.organism.world, "measures", ())}
-    for thing in (shelf.organism.arms[0].recipe, assay):
+    for thing in (*(arm.recipe for arm in reversed(shelf.organism.arms)), assay):
         told |= getattr(thing, "units", {})
     return told.get(column, "")
 
