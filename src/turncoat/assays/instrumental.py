@@ -46,7 +46,8 @@ class Instrumental:
             if not (condition := dict(getattr(self, name))):
                 continue
             traces = world.rollout(subject, self.n, seed, condition)
-            kept = {column: np.asarray(traces[column], float) for column in (self.good, "comply", "price")}
+            columns = (self.good, "comply", "price") if self.prices else (self.good,)
+            kept = {column: np.asarray(traces[column], float) for column in columns}
             parts.append(Traces({"setting": np.full(self.n, name), "item": np.arange(self.n)} | kept))
         return Traces.concat(parts)
 
