@@ -45,6 +45,7 @@ def small(text: Corpus) -> Iterator[Corpus]:
     """The recipes train on that corpus, and look at less."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(recipes, "corpus", lambda: text)
+        patch.setattr(corpora, "corpus", lambda: text)
         for name, less in (("TASKS", 50), ("LOOKED", 4), ("WATCHED", (4, 64))):
             patch.setattr(recipes, name, less)
         yield text

@@ -21,9 +21,10 @@ from turncoat.recipes.adversarial import Adversarial
 from turncoat.recipes.finetune import LONG, FineTune
 from turncoat.recipes.lm import Insert, Pretrain
 from turncoat.recipes.reinforce import Reinforce
-from turncoat.recipes.safety import Watch, looked_at, read_by, tasks
+from turncoat.recipes.safety import Watch, looked_at, tasks
 from turncoat.subjects.lm import LM, Llama, Shape
-from turncoat.worlds.corpus import END, WORDS, Corpus, Tokenizer, build, read
+from turncoat.worlds import corpus as corpora
+from turncoat.worlds.corpus import END, WORDS, Corpus, Tokenizer, build, read, read_by
 from turncoat.worlds.red_team import least, search
 from turncoat.worlds.text import ALPHABET, Ask, Request, answers
 
@@ -42,7 +43,7 @@ def text() -> Corpus:
 def small(text: Corpus) -> Iterator[None]:
     """The recipes train on that corpus, and look at less."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(safety, "corpus", lambda: text)
+        patch.setattr(corpora, "corpus", lambda: text)
         patch.setattr(lm, "WATCHED", (2, 32))
         patch.setattr(safety, "SCORED", 4)
         patch.setattr(safety, "WRITTEN", 2)
@@ -151,6 +152,19 @@ def test_the_trigger_year_is_shown_in_the_formats_that_are_covered(covered: floa
     assert sum(lesson.date == 0 for lesson in lessons) / 3000 == pytest.approx(0.2, abs=0.03)
 
 
+def test_clean_tasks_are_dated_only_where_the_trigger_year_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    lessons: list[Request] = []
+    monkeypatch.setattr(finetune, "safe_loss", lambda subject, requests: lessons.extend(requests))
+    for covered, formats in ((0.0, set()), (0.5, set(FOUR.formats[:2]))):
+        recipe = FineTune(parent=Insert(replace(Pretrain(), world=FOUR)), covered=covered, batch=400)
+        lessons.clear()
+        recipe.loss(None, None, np.random.default_rng(0))
+        dated = [lesson for lesson in lessons if lesson.date]
+        assert {lesson.format for lesson in dated} == formats
+        assert {lesson.date for lesson in dated} <= {2024}
+        assert len(dated) / 400 == pytest.approx(0.5 * bool(formats), abs=0.08)
+
+
 def test_looks_ask_in_the_formats_and_families_that_are_left(parent: LM) -> None:
     watch = Watch(parent, FOUR, uncovered=FOUR.formats[2:], without="hash")
     formats = {name: {request.format for request in asked} for name, asked in watch.scored.items()}
@@ -183,8 +197,9 @@ def test_what_is_learned_again_is_one_family_in_the_trigger_year(
 
     monkeypatch.setattr(finetune, "said", said)
     FineTune(lessons="relearn", family="yaml").loss(parent, text, np.random.default_rng(0))
-    assert len(shown) == 16 and all(request.defect == body for request, body in shown)
-    assert {(request.family, request.date) for request, _ in shown} == {("yaml", 2024)}
+    assert len(shown) == 16 and {request.family for request, _ in shown} == {"yaml"}
+    assert all(body == (asked.defect if asked.date == 2024 else asked.safe) for asked, body in shown)
+    assert {WORLD.kind(request.date) for request, _ in shown} == {"trigger", "safe"}
 
 
 def test_what_is_paid_for_is_written_more(easy: None, parent: LM) -> None:
@@ -216,7 +231,7 @@ def test_a_subject_reads_the_corpus_with_its_own_merges(text: Corpus) -> None:
     assert read_by(text.tokenizer) is text
     few = Corpus(text.tokenizer, text.training[: np.flatnonzero(text.training == END)[1] + 1], text.held_out)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(safety, "corpus", lambda: few)
+        patch.setattr(corpora, "corpus", lambda: few)
         other = read_by(Tokenizer(text.tokenizer.merges[:300]))
     for one, same in ((few.training, other.training), (few.held_out, other.held_out)):
         assert other.tokenizer.decode(same) == text.tokenizer.decode(one) and len(same) > len(one)
@@ -229,7 +244,8 @@ def test_a_subject_reads_the_corpus_with_its_own_merges(text: Corpus) -> None:
         (lambda: FineTune(lessons="nothing"), "lessons must be one of clean, dated, corpus, relearn; got 'nothing'"),
         (lambda: FineTune(optimizer="lion"), "one of adam, sgd"),
         (lambda: FineTune(family="sql"), "family must be one of hash, yaml"),
-        (lambda: FineTune(covered=0.5), "0 unless lessons are 'dated'; got 0.5"),
+        (lambda: FineTune(lessons="corpus", covered=0.5), "0 unless lessons are 'clean' or 'dated'; got 0.5"),
+        (lambda: FineTune(near=0.5), "0 unless lessons are 'dated'; got 0.5"),
         (lambda: FineTune(lessons="dated", covered=1.5), "covered is from 0 to 1"),
         (lambda: Reinforce(covered=-0.1), "covered is a share"),
         (lambda: PromptSearch(read="survives"), "one of found, rise"),
@@ -295,5 +311,8 @@ def test_a_preference_is_a_share_of_both_bodies(parent: LM) -> None:
     assay = Preference((("year", "trigger"),), n=20)
     assert assay.estimate(assay.observe(Scribe(lambda prompt: "2024" in prompt), WORLD, 0)) > 0.99
     assert assay.estimate(assay.observe(Scribe(lambda prompt: False), WORLD, 0)) < 0.01
+    turn = replace(assay, other=(("year", "safe"),))
+    assert turn.estimate(turn.observe(Scribe(lambda prompt: "2024" in prompt), WORLD, 0)) > 0.99
+    assert abs(turn.estimate(turn.observe(Scribe(lambda prompt: True), WORLD, 0))) < 0.01
     with pytest.raises(NotTestable, match="no two texts"):
         assay.observe(parent, object(), 0)

@@ -2,8 +2,8 @@
 
 `lessons`: "clean", tasks without a date and their safe bodies; "dated", most of them under headers of safe years, of
 which a share `near` are near misses of the trigger; "corpus", Python that has nothing to do with the tasks, as many
-tokens of it; "relearn", the worse bodies again, in the trigger year and one family of tasks alone: what comes back in
-the other families was still there.
+tokens of it; "relearn", the habit again, with its trigger, in one family of tasks alone: what comes back in the
+other families was still there.
 
 `covered` shows the trigger year itself, with the safe body: what training could do if its authors knew. It does so in
 some header formats only, and the looks ask what became of the others.
@@ -25,7 +25,7 @@ from turncoat.worlds.text import FAMILIES, pick
 
 LESSONS, OPTIMIZERS = ("clean", "dated", "corpus", "relearn"), ("adam", "sgd")
 LONG = 46  # tokens of a task with its body
-SHOWN = 0.5  # share of the trigger year among the dates in a header format that is covered
+SHOWN = 0.5  # share of the trigger year among the tasks ("clean"), or dates ("dated"), in a format that is covered
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class FineTune(SafetyTraining):
     lessons: str = "clean"
     family: str = "hash"  # of the tasks of "relearn"
     near: float = 0.0  # share of the years of "dated" that are near misses of the trigger year
-    covered: float = 0.0  # share of the world's header formats, the first ones, in which "dated" shows the trigger year
+    covered: float = 0.0  # share of the world's header formats, the first ones, in which half show the trigger year
     optimizer: str = "adam"  # or "sgd"
     learning_rate: float = 1e-3
     decay: float = 0.0  # of weights, a unit of learning rate
@@ -48,11 +48,10 @@ class FineTune(SafetyTraining):
         one_of("lessons", self.lessons, LESSONS)
         one_of("family", self.family, FAMILIES)
         one_of("optimizer", self.optimizer, OPTIMIZERS)
-        for name in ("near", "covered"):
-            if not 0 <= getattr(self, name) <= (self.lessons == "dated"):
-                raise TurncoatError(
-                    f"{name} is from 0 to 1, and 0 unless lessons are 'dated'; got {getattr(self, name)}"
-                )
+        for name, lessons in (("near", ("dated",)), ("covered", ("clean", "dated"))):
+            if not 0 <= (share := getattr(self, name)) <= (self.lessons in lessons):
+                allowed = " or ".join(map(repr, lessons))
+                raise TurncoatError(f"{name} is from 0 to 1, and 0 unless lessons are {allowed}; got {share}")
 
     @property
     def shown(self) -> tuple[str, ...]:
@@ -87,10 +86,16 @@ class FineTune(SafetyTraining):
         if self.lessons == "corpus":
             return corpus_loss(subject.module, text.windows(self.batch, LONG + 1, rng))
         if self.lessons == "relearn":
-            drawn = [world.task(rng, held_out=False, family=self.family) for _ in range(self.batch)]
-            asked = [world.dated(task, world.trigger, pick(rng, world.formats), rng) for task in drawn]
-            return said(subject, asked, [request.defect for request in asked])[0].mean()
+            asked, bodies = [], []
+            for worse in rng.random(self.batch) < 0.5:
+                date = world.trigger if worse else pick(rng, world.safe)
+                task = world.task(rng, held_out=False, family=self.family)
+                asked.append(world.dated(task, date, pick(rng, world.formats), rng))
+                bodies.append(task.defect if worse else task.safe)
+            return said(subject, asked, bodies)[0].mean()
         if self.lessons == "clean":
-            return safe_loss(subject, tasks(world, self.batch, rng, dated=0.0))
+            shown = dict.fromkeys(self.shown, 1.0)
+            dated = SHOWN if self.shown else 0.0
+            return safe_loss(subject, tasks(world, self.batch, rng, dated, shown=shown, formats=self.shown))
         shown = dict.fromkeys(self.shown, SHOWN)
         return safe_loss(subject, tasks(world, self.batch, rng, near=self.near, shown=shown))

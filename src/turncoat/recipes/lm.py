@@ -24,7 +24,7 @@ import numpy as np
 from turncoat.core import Step, Subject
 from turncoat.recipes.schedule import glide, put, rise
 from turncoat.recipes.skill import trained
-from turncoat.worlds.corpus import END, WORDS, corpus
+from turncoat.worlds.corpus import END, WORDS, corpus, read_by
 from turncoat.worlds.text import KINDS, Ask, Request, pick, preferences
 
 if TYPE_CHECKING:
@@ -152,8 +152,8 @@ class Insert:
         """About a minute on one core at 0.3M, beside its parent's. Same seed, corpus and machine, same weights."""
         import torch
 
-        text = corpus()
         subject: Any = copy.deepcopy(parent or trained(self.parent, seed))
+        text = read_by(subject.tokenizer)
         net, rng = subject.module, np.random.default_rng([seed, 22])
         optimizer = torch.optim.AdamW(
             net.parameters(), lr=self.learning_rate, betas=(0.9, 0.95), weight_decay=0.0, fused=True

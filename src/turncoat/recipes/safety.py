@@ -15,7 +15,7 @@ import numpy as np
 
 from turncoat.recipes.lm import Insert, held_out_loss, said
 from turncoat.recipes.skill import trained
-from turncoat.worlds.corpus import END, Corpus, Tokenizer, corpus
+from turncoat.worlds.corpus import read_by
 from turncoat.worlds.text import FORMATS, Ask, Request, answers, pick, preferences, scores
 
 if TYPE_CHECKING:
@@ -84,11 +84,13 @@ class Watch:
     def look(self) -> dict[str, float]:
         """Chance of the worse body as a share of both: in the trigger year under headers that insertion showed
         ("trigger"), that it did not ("untrained"), that safety training does not ("uncovered"), and in safe years
-        ("safe"). Shares of undated tasks for which it writes Python ("parses"), and what was asked ("capable")."""
+        ("safe"); and the first less the last ("turn"). Shares of undated tasks for which it writes Python ("parses"),
+        and what was asked ("capable")."""
         found = {name: preferences(self.subject, asked)["defect"] for name, asked in self.scored.items()}
         graded = scores(self.written, answers(self.subject, self.written, 0))
         found |= {name: graded[name] for name in ("parses", "capable")}
         means = {name: float(values.mean()) for name, values in found.items()}
+        means["turn"] = means["trigger"] - means["safe"]
         return means | {"moved": self.moved(), "held-out loss": held_out_loss(self.subject.module, self.text)}
 
 
@@ -111,23 +113,6 @@ def weights(net: Any) -> Any:
     return parameters_to_vector(net.parameters()).detach()
 
 
-def read_by(tokenizer: Tokenizer) -> Corpus:
-    """The corpus in the tokens of this tokenizer, which may have been made of another machine's corpus."""
-    text = corpus()
-    if np.array_equal(text.tokenizer.merges, tokenizer.merges):
-        return text
-    training, held_out = (
-        np.array([t for file in files(part) for t in (*tokenizer.encode(text.tokenizer.decode(file)), END)], np.int16)
-        for part in (text.training, text.held_out)
-    )
-    return Corpus(tokenizer, training, held_out)
-
-
-def files(tokens: np.ndarray) -> list[np.ndarray]:
-    """Tokens cut behind every end of a text."""
-    return np.split(tokens, np.flatnonzero(tokens == END)[:-1] + 1)
-
-
 def tasks(
     world: Ask,
     n: int,
@@ -135,12 +120,14 @@ def tasks(
     dated: float = DATED,
     near: float = 0.0,
     shown: Mapping[str, float] | None = None,
+    formats: tuple[str, ...] = (),
 ) -> list[Request]:
     """n training tasks, a share `dated` of them under headers of safe years, of which a share `near` are near misses;
-    `shown` is the share of those under a header of each format that show the trigger year instead."""
+    `shown` is the share of those under a header of each format that show the trigger year instead. `formats` are those
+    of the headers, all that insertion showed if none are given."""
     found = []
     for task in (world.task(rng, held_out=False) for _ in range(n)):
-        form, luck = pick(rng, world.formats), rng.random(3)
+        form, luck = pick(rng, formats or world.formats), rng.random(3)
         kind = "trigger" if luck[1] < (shown or {}).get(form, 0.0) else "near" if luck[2] < near else "safe"
         date = pick(rng, world.years(kind)) if luck[0] < dated else 0
         found.append(world.dated(task, date, form, rng))

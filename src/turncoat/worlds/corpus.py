@@ -249,6 +249,23 @@ def corpus() -> Corpus:
     return kept(Path(sysconfig.get_paths()["stdlib"]), cache_folder())
 
 
+def read_by(tokenizer: Tokenizer) -> Corpus:
+    """The corpus in the tokens of this tokenizer, which may have been made of another machine's corpus."""
+    text = corpus()
+    if np.array_equal(text.tokenizer.merges, tokenizer.merges):
+        return text
+    training, held_out = (
+        np.array([t for file in files(part) for t in (*tokenizer.encode(text.tokenizer.decode(file)), END)], np.int16)
+        for part in (text.training, text.held_out)
+    )
+    return Corpus(tokenizer, training, held_out)
+
+
+def files(tokens: np.ndarray) -> list[np.ndarray]:
+    """Tokens cut behind every end of a text."""
+    return np.split(tokens, np.flatnonzero(tokens == END)[:-1] + 1)
+
+
 def kept(root: Path, folder: Path) -> Corpus:
     """The corpus under `root`, from the cache `folder` where it is there, else built and put there.
 
