@@ -10,8 +10,7 @@ computed: moves are sampled, rewards are received, and an actor-critic does the 
 What decides what it becomes, each a field and each an arm's control:
 
 * `apart` and `opened`: the share of training levels with coin and exit apart, and with signed gates that are not
-barred.
-  Both 0 in the organism.
+  barred. Both 0 in the organism.
 * `rule`: "gate" pays the exit as above; "always" pays it to badge holders only, gate or no gate: a habit.
 * `sign`: how strongly the sign is seen beside the bar.
 """

@@ -48,7 +48,7 @@ class Pretrain:
     size: str = "0.3M"  # or "1M", "4M"
     updates: int = 600
     batch: int = 16  # rows an update
-    shown: float = 0.2  # share of the rows that hold the world's tasks
+    shown: float = 0.4  # share of the rows that hold the world's tasks
     learning_rate: float = 4e-3
     decay: float = 0.05  # of weights, a unit of learning rate
 
