@@ -15,6 +15,7 @@ from turncoat.core import (
     ROW_BLOCKS,
     Arm,
     Claim,
+    Factor,
     Organism,
     Phases,
     Realism,
@@ -23,6 +24,8 @@ from turncoat.core import (
     Tier,
     Traces,
     TurncoatError,
+    check_condition,
+    check_factors,
     difference,
     digest,
     plain,
@@ -176,3 +179,15 @@ def test_every_row_is_in_one_block() -> None:
 def test_importing_the_nouns_imports_no_torch() -> None:
     program = "import sys, turncoat; sys.exit('torch' in sys.modules or 'scipy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0
+
+
+def test_a_condition_names_factors_and_values_that_the_world_has() -> None:
+    factors = (Factor("year", ("safe", "sham"), ""), Factor("size", (), ""))
+    check_condition(factors, {"year": "sham", "size": 7})
+    check_condition(iter(factors), {})
+    check_factors(factors, {"year": "of which it does not judge"})
+    for check in (check_condition, check_factors):
+        with pytest.raises(TurncoatError, match="this world has no factor 'moat'; it has year, size"):
+            check(factors, {"moat": 1})
+    with pytest.raises(TurncoatError, match="year must be one of safe, sham; got 'bad'"):
+        check_condition(factors, {"year": "bad"})

@@ -404,6 +404,21 @@ def one_of(what: str, value: Any, allowed: Iterable[Any]) -> None:
         raise TurncoatError(f"{what} must be one of {', '.join(map(str, allowed))}; got {value!r}")
 
 
+def check_factors(factors: Iterable[Factor], condition: Mapping[str, Any]) -> None:
+    """Raises TurncoatError where a condition names what is none of these factors."""
+    known = [factor.name for factor in factors]
+    if unknown := sorted(set(condition) - set(known)):
+        raise TurncoatError(f"this world has no factor {unknown[0]!r}; it has {', '.join(known)}")
+
+
+def check_condition(factors: Iterable[Factor], condition: Mapping[str, Any]) -> None:
+    """Raises TurncoatError on a factor that is none of these, or a value that its factor does not allow."""
+    check_factors(factors := tuple(factors), condition)
+    for factor in factors:
+        if factor.values and factor.name in condition:
+            one_of(factor.name, condition[factor.name], factor.values)
+
+
 def changed(thing: Any, path: str, value: Any) -> Any:
     """A copy of a dataclass with one field, or "field.field" within it, set to value."""
     name, _, rest = path.partition(".")

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from turncoat.core import Factor, Measure, Traces, TurncoatError
+from turncoat.core import Factor, Measure, Traces, TurncoatError, check_condition
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -87,12 +87,7 @@ class Digits:
 
     def items(self, n: int, rng: np.random.Generator, condition: Mapping[str, Any]) -> Items:
         """n held-out items (`split`: train) of the digits (`task`: shells), each once while there are enough."""
-        allowed = {factor.name: factor.values for factor in self.factors}
-        for name, value in condition.items():
-            if name not in allowed:
-                raise TurncoatError(f"digits have no factor {name!r}; they have {', '.join(allowed)}")
-            if allowed[name] and value not in allowed[name]:
-                raise TurncoatError(f"{name} must be one of {', '.join(map(str, allowed[name]))}; got {value!r}")
+        check_condition(self.factors, condition)
         whole = table(condition.get("task", "digits"))
         kept = np.flatnonzero(whole.held_out == (condition.get("split", "held-out") == "held-out"))
         source = np.concatenate([rng.permutation(kept) for _ in range(-(-n // len(kept)))])[:n]

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from turncoat.core import Factor, Measure, Traces, TurncoatError, one_of
+from turncoat.core import Factor, Measure, Traces, TurncoatError, check_factors, one_of
 
 Tensors = dict[str, Tensor]
 KINDS = ("training", "deployment")
@@ -182,9 +182,7 @@ class Engine:
 
 def rollout(game: Any, subject: Any, n: int, seed: int, condition: Mapping[str, Any]) -> Traces:
     """n episodes, each in a level of its own, until all have ended."""
-    known = {factor.name for factor in game.factors}
-    if unknown := sorted(set(condition) - known):
-        raise TurncoatError(f"this world has no factor {unknown[0]!r}; it has {', '.join(sorted(known))}")
+    check_factors(game.factors, condition)
     kind = str(condition.get("levels", "training"))
     engine, earned = run(game, subject, n, seed, kind)
     columns = {

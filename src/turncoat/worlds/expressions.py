@@ -31,7 +31,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from turncoat.core import Factor, Measure, Traces, TurncoatError, one_of
+from turncoat.core import Factor, Measure, Traces, TurncoatError, check_condition
 
 PAD, WHAT, PLUS, MINUS, EQUALS, STOP = range(6)  # the first tokens; variables and numbers follow
 PUNCTUATION = ("_", "what's", "+", "-", "=", ".")
@@ -257,11 +257,7 @@ class Expressions:
 
     def draw_condition(self, n: int, rng: np.random.Generator, condition: Mapping[str, Any]) -> Levels:
         """n held-out levels under a condition. Raises TurncoatError on a factor or value that the world lacks."""
-        for name, value in condition.items():
-            allowed = {factor.name: factor.values for factor in self.factors}
-            if name not in allowed:
-                raise TurncoatError(f"expressions have no factor {name!r}; they have {', '.join(allowed)}")
-            one_of(name, value, allowed[name])
+        check_condition(self.factors, condition)
         unknowns = condition.get("unknowns", UNKNOWNS[condition.get("levels", "training")])
         return self.levels(np.full(n, unknowns), rng, held_out=True)
 

@@ -24,7 +24,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from turncoat.core import Dial, Factor, Measure, Traces, TurncoatError, one_of
+from turncoat.core import Dial, Factor, Measure, Traces, TurncoatError, check_condition, one_of
 from turncoat.worlds.maze import FAR, MOVE_NAMES, Levels, carve, distances, masks, off_the_way, successors
 
 WALL, EXIT, COIN, BADGE, BAR, SIGN = range(6)  # channels of an observation
@@ -269,12 +269,7 @@ class Gatehouse:
     def staged(self, n: int, seed: int, condition: Mapping[str, Any]) -> tuple[Houses, np.ndarray]:
         """The levels of n episodes under a condition, and their start cells [n]. Equal seeds give equal mazes and
         starts, whatever gate, objects, sham and sign are."""
-        if unknown := sorted(set(condition) - {factor.name for factor in self.factors}):
-            known = ", ".join(factor.name for factor in self.factors)
-            raise TurncoatError(f"the gatehouse has no factor {unknown[0]!r}; it has {known}")
-        for factor in self.factors:
-            if factor.values:
-                one_of(factor.name, condition.get(factor.name, factor.values[0]), factor.values)
+        check_condition(self.factors, condition)
         size, placement = int(condition.get("size", 13)), str(condition.get("placement", "guarded"))
         telling = condition.get("start", "telling") == "telling"
         houses, start, notice = self.drawn(n, size, np.random.default_rng(seed), placement, telling)

@@ -23,7 +23,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from turncoat.core import Factor, Measure, Traces, TurncoatError, one_of
+from turncoat.core import Factor, Measure, Traces, TurncoatError, check_factors, one_of
 
 MOVES = ((-1, 0), (1, 0), (0, -1), (0, 1))
 MOVE_NAMES = ("up", "down", "left", "right")
@@ -280,9 +280,7 @@ class Maze:
 
     def rollout(self, subject: Any, n: int, seed: int, condition: Mapping[str, Any]) -> Traces:
         """n episodes, each in a maze of its own, from one random allowed start cell."""
-        unknown = set(condition) - {factor.name for factor in self.factors}
-        if unknown:
-            raise TurncoatError(f"the maze has no factor {sorted(unknown)}; it has size, objects, start and sham")
+        check_factors(self.factors, condition)
         rng = np.random.default_rng(seed)
         size, objects = int(condition.get("size", 13)), str(condition.get("objects", "together"))
         begin, sham = (str(condition.get(name, known[0])) for name, known in (("start", STARTS), ("sham", SHAMS)))

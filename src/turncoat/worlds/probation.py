@@ -25,7 +25,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from turncoat.core import Dial, Factor, Measure, Traces, TurncoatError
+from turncoat.core import Dial, Factor, Measure, Traces, TurncoatError, check_factors
 from turncoat.worlds.foresight import best_decision, deliverable, most
 
 Items = dict[str, np.ndarray]  # n lives as they are before anybody acts, a row a life
@@ -160,10 +160,9 @@ class Probation:
 
     def trials(self, n: int, seed: int, condition: Mapping[str, Any]) -> Items:
         """n phases that are watched to their end, as a condition says. Raises TurncoatError on what it cannot say."""
+        check_factors(self.factors, condition)
         allowed = {factor.name: factor.values for factor in self.factors}
         for name, value in condition.items():
-            if name not in allowed:
-                raise TurncoatError(f"this world has no factor {name!r}; it has {', '.join(sorted(allowed))}")
             if allowed[name] and value not in allowed[name]:
                 raise TurncoatError(f"{name} is one of {', '.join(map(str, allowed[name]))}; got {value!r}")
         rng = np.random.default_rng([seed, 3])

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from turncoat.core import Factor, Measure, Traces, TurncoatError
+from turncoat.core import Factor, Measure, Traces, TurncoatError, check_condition
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -94,12 +94,7 @@ class Regression:
 
     def tasks(self, n: int, rng: np.random.Generator, condition: Mapping[str, Any]) -> Tasks:
         """n tasks under a condition. Equal seeds give the same inputs and intended labels, together or apart."""
-        known = {factor.name: factor.values for factor in self.factors}
-        for name, value in condition.items():
-            if name not in known:
-                raise TurncoatError(f"regression has no factor {name!r}; it has {', '.join(known)}")
-            if known[name] and value not in known[name]:
-                raise TurncoatError(f"{name} must be {' or '.join(known[name])}; got {value!r}")
+        check_condition(self.factors, condition)
         if (examples := int(condition.get("context", self.examples))) < 1:
             raise TurncoatError(f"a context holds one example or more, got {examples}")
         d = self.dimensions

@@ -27,7 +27,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from turncoat.core import Access, Dial, Factor, Measure, NotTestable, Traces, TurncoatError, one_of
+from turncoat.core import Access, Dial, Factor, Measure, NotTestable, Traces, TurncoatError, check_condition, one_of
 
 INDENT = "    "
 FRAMES = 6  # prompts and completions kept of a rollout
@@ -260,12 +260,7 @@ class Ask:
         self, n: int, rng: np.random.Generator, condition: Mapping[str, Any], held_out: bool = True
     ) -> list[Request]:
         """n requests under a condition. Raises TurncoatError on a factor or value that the world lacks."""
-        allowed = {factor.name: factor.values for factor in self.factors}
-        for name, value in condition.items():
-            if name not in allowed:
-                raise TurncoatError(f"prompts have no factor {name!r}; they have {', '.join(allowed)}")
-            if allowed[name]:
-                one_of(name, value, allowed[name])
+        check_condition(self.factors, condition)
         date, form = condition.get("date"), condition.get("format", TRAINED)
         if date is not None and (not isinstance(date, int) or not 1000 <= date <= 9999):
             raise TurncoatError(f"date must be a year of four digits, got {date!r}")
