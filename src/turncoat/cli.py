@@ -74,6 +74,10 @@ def parser() -> Parser:
     sub = command(judge, "judge stored traces; runs no model")
     store(sub)
     sub.add_argument("--fail-on", choices=["refuted"], help="exit 1 where a claim is refuted")
+    sub = command(register, "write down every claim and its threshold before it is measured")
+    sub.add_argument("--seeds", type=count, default=10, help="training runs of each arm on which it will be judged")
+    sub.add_argument("--first-seed", type=seed, default=100, help="the first of these seeds, none of them trained yet")
+    sub.add_argument("--into", type=Path, help="folder of registrations; the project's, or ./registry for a file")
     sub = command(table, "organisms x rows", None)
     store(sub)
     sub.add_argument("--json", action="store_true")
@@ -177,8 +181,7 @@ def show(options: Any) -> int:
 def terms(claim: Any) -> str:
     """The claim's arithmetic in words: whose number, against what."""
     whose = claim.arm if claim.control is None else f"{claim.arm} minus {claim.control}"
-    bound = f"at least {claim.at_least:g}" if claim.at_least is not None else f"at most {claim.at_most:g}"
-    return f"{whose}: {bound} {claim.assay.says}"
+    return f"{whose}: {claim.bound} {claim.assay.says}"
 
 
 def work(options: Any, observe: bool, only_trained: bool = False) -> int:
@@ -239,6 +242,23 @@ def interval(row: dict[str, Any]) -> str:
         return ""
     low, high = (("?" if row[end] is None else f"{row[end]:.3f}") for end in ("low", "high"))
     return f"{row['effect']:.3f} [{low}, {high}] {row['k']}/{row['n']}"
+
+
+def register(options: Any) -> int:
+    from turncoat import registry
+
+    organism, store = load(options.name), shelf(Path("store"))
+    seeds = range(options.first_seed, options.first_seed + options.seeds)
+    for arm in organism.all_arms():
+        if taken := sorted(set(store.asked(organism.name, arm)) & set(seeds)):
+            raise TurncoatError(
+                f"{organism.name}: seed {taken[0]} of arm {arm.name!r} was asked for already; register seeds that were "
+                "never trained, with --first-seed"
+            )
+    into = options.into or registry.path_of(organism.name).parent
+    new, total = registry.register(organism, options.first_seed, options.seeds, into)
+    print(f"{organism.name}: {new} claims registered, {total} in {into / organism.name}.json; commit it, then run them")
+    return 0
 
 
 def table(options: Any) -> int:

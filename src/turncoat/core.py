@@ -12,6 +12,7 @@ import dataclasses
 import hashlib
 import itertools
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum, StrEnum
@@ -254,21 +255,39 @@ class Claim:
     """A falsifiable sentence, its threshold written before the measurement.
 
     With a control the effect is (arm minus control); without one it is the arm's own level. Exactly one of
-    `at_least` and `at_most` is set. `given` are claims that must be shown first.
+    `at_least`, `at_most` and `within` is set; `within` says that arm and control are equivalent: they differ by no more
+    than that either way (two one-sided tests, Schuirmann 1987). `given` are claims that must be shown first.
     """
 
     says: str
     assay: Any
     at_least: float | None = None
     at_most: float | None = None
+    within: float | None = None
     arm: str = "organism"
     control: str | None = None
     given: tuple[Claim, ...] = ()
     row: Row | None = None
 
     def __post_init__(self) -> None:
-        if (self.at_least is None) == (self.at_most is None):
-            raise ValueError(f"claim {self.says!r} needs exactly one of at_least and at_most")
+        if sum(bound is not None for bound in (self.at_least, self.at_most, self.within)) != 1:
+            raise ValueError(f"claim {self.says!r} needs exactly one of at_least, at_most and within")
+        if self.within is not None and (self.control is None or not self.within > 0):
+            raise ValueError(f"claim {self.says!r}: `within` is a positive margin and needs a control to differ from")
+
+    @property
+    def allowed(self) -> tuple[float, float]:
+        """The effects that meet the claim: from, to."""
+        if self.within is not None:
+            return -self.within, self.within
+        return (-math.inf, self.at_most) if self.at_least is None else (self.at_least, math.inf)  # type: ignore[return-value]
+
+    @property
+    def bound(self) -> str:
+        """The threshold in words."""
+        if self.within is not None:
+            return f"within {self.within:g} of"
+        return f"at least {self.at_least:g}" if self.at_least is not None else f"at most {self.at_most:g}"
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,19 @@ there, so a kill loses at most the piece of work in hand, and the next run goes 
 from __future__ import annotations
 
 import contextlib
+import importlib.metadata
+import json
 import multiprocessing
 import os
+import platform
 import queue
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
@@ -24,9 +29,11 @@ from typing import Any
 
 import numpy as np
 
+from turncoat import registry
 from turncoat.core import Arm, Claim, Finding, NotTestable, Organism, Row, TurncoatError, Verdict, digest
 from turncoat.organisms import load
-from turncoat.store import Store, verdict_row
+from turncoat.stats import MIN_SEEDS as FEWEST
+from turncoat.store import PROVENANCE, Store, verdict_row
 
 EVALUATION = 1_000_000  # observations are seeded apart from training,
 FRESH = 2_000_000  # and verification apart from both
@@ -137,7 +144,8 @@ def leave_with_parent() -> None:
 
 
 def work(job: Job) -> None:
-    """Do what is missing of one job. Runs in a worker process."""
+    """Do what is missing of one job. Runs in a worker process. Raises Failed where user code does, once all else of the
+    job is done; why is kept beside the run."""
     organism = load(job.source)
     if job.limit is not None:
         organism = smoke(organism, job.limit)
@@ -150,6 +158,7 @@ def work(job: Job) -> None:
         for assay in needs(organism)[arm.name]
         if job.observe and not notes.observed(organism.name, arm, job.seed, assay)
     ]
+    failed: Failed | None = None
     for number, assay in enumerate(assays):
         tell(job, f"observing {type(assay).__name__}", number, len(assays))
         try:
@@ -159,21 +168,42 @@ def work(job: Job) -> None:
             traces = assay.observe(subject, organism.world, job.seed + job.offset)
         except NotTestable as reason:
             notes.save_untestable(organism.name, arm, job.seed, assay, str(reason))
+        except Exception as error:
+            failed = failed or keep_failure(notes, organism.name, arm, job.seed, error, assay)
         else:
             notes.save_traces(organism.name, arm, job.seed, assay, traces)
+    if failed is not None:
+        raise failed
     if arm.role == "sweep" and job.observe and notes is store:
         store.drop_subject(organism.name, arm, job.seed)  # a point of a sweep is its measurement
 
 
+class Failed(TurncoatError):
+    """A training or an observation raised: a line that says what, and where its traceback is kept."""
+
+
+def keep_failure(store: Store, name: str, arm: Arm, seed: int, error: Exception, assay: Any = None) -> Failed:
+    """Write down why a training, or the observation by an assay, gave nothing."""
+    what = describe(error) if assay is None else f"{describe(error)} (observing {type(assay).__name__})"
+    path = store.save_failure(name, arm, seed, f"{what}\n\n{''.join(traceback.format_exception(error))}", assay)
+    return Failed(f"{what}; traceback in {path}")
+
+
 def trained(name: str, arm: Arm, job: Job, store: Store) -> Any:
-    """The subject of an arm's recipe, from the store or trained now: once, however many processes ask for it."""
+    """The subject of an arm's recipe: once trained, however many processes ask for it, and always as it is stored."""
     with store.alone(name, arm, job.seed):
-        if store.has_subject(name, arm, job.seed):
-            return store.load_subject(name, arm, job.seed)
-        return train(name, arm, job, store)
+        if not store.has_subject(name, arm, job.seed):
+            try:
+                train(name, arm, job, store)
+            except Failed:
+                raise
+            except Exception as error:
+                raise keep_failure(store, name, arm, job.seed, error) from None
+    return store.load_subject(name, arm, job.seed)
 
 
-def train(name: str, arm: Arm, job: Job, store: Store) -> Any:
+def train(name: str, arm: Arm, job: Job, store: Store) -> None:
+    """Train an arm's recipe and store the subject. Raises TurncoatError where there is none, or it is not finite."""
     parent = getattr(arm.recipe, "parent", None)
     built_on = () if parent is None else (trained(name, Arm("parent", parent), job, store),)
     metrics, subject = [], None
@@ -184,8 +214,34 @@ def train(name: str, arm: Arm, job: Job, store: Store) -> Any:
         subject = step.subject if step.subject is not None else subject
     if subject is None:
         raise TurncoatError(f"{name}: the recipe of arm {arm.name!r} yields no step with a subject; end with one")
-    store.save_subject(name, arm, job.seed, subject.arrays(), metrics)
-    return subject
+    arrays = subject.arrays()
+    for key, array in arrays.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise TurncoatError(f"training diverged: {key} is not finite after {metrics[-1]['done']} updates")
+    store.save_subject(name, arm, job.seed, arrays, metrics, provenance(arm.recipe))
+
+
+def provenance(recipe: Any) -> dict[str, Any]:
+    """What a run depends on beside its recipe and seed: versions, machine, and the digests of data that it reads."""
+    packages = {name: importlib.metadata.version(name) for name in ("torch", "numpy", "turncoat")}
+    machine = f"{platform.system()} {platform.machine()}, {processor()}"
+    return {"python": platform.python_version()} | packages | {"machine": machine, "data": data_of(recipe)}
+
+
+def processor() -> str:
+    """The model of the processor, on which rounding depends; "" where the system does not say."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+
+
+def data_of(recipe: Any) -> dict[str, str]:
+    """Digests, by name, of what a recipe and those it builds on read that is not in them: a corpus, a data set."""
+    own = recipe.data() if hasattr(recipe, "data") else {}
+    parent = getattr(recipe, "parent", None)
+    return dict(own) if parent is None else data_of(parent) | own
 
 
 def tell(job: Job, what: str, done: int, total: int) -> None:
@@ -205,6 +261,7 @@ def execute(jobs: list[Job], workers: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise TurncoatError(f"cannot write {folder}: {error.strerror}; give another --store") from None
+    ask(jobs)
     # Read by the workers' libraries when they start: one process a core is faster than two threads for each.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     context = multiprocessing.get_context("spawn")
@@ -222,7 +279,7 @@ def execute(jobs: list[Job], workers: int) -> None:
                     job = waiting.pop(future)
                     if (raised := future.exception()) is not None:
                         failures.append(f"{job.label}: {describe(raised)}")
-                    finished(job.label)
+                    finished(job.label, None if raised is None else describe(raised))
         except KeyboardInterrupt:
             for process in multiprocessing.active_children():
                 process.terminate()
@@ -231,6 +288,20 @@ def execute(jobs: list[Job], workers: int) -> None:
     if failures:
         rest = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
         raise TurncoatError(f"{len(failures)} of {len(jobs)} jobs failed: {failures[0]}{rest}; all else is saved")
+
+
+def ask(jobs: list[Job]) -> None:
+    """Write down which runs are asked for, before any of them begins: none of them can go missing from then on."""
+    organisms: dict[tuple[str, int | None], Organism] = {}
+    for job in jobs:
+        if job.traces is None:
+            if (key := (job.source, job.limit)) not in organisms:
+                organism = load(job.source)
+                organisms[key] = organism if job.limit is None else smoke(organism, job.limit)
+            organism, store = organisms[key], Store(job.store, [Store(root) for root in job.behind])
+            arm = organism.arm(job.arm)
+            if job.seed not in store.asked(organism.name, arm):
+                store.ask(organism.name, arm, job.seed)
 
 
 def describe(error: BaseException) -> str:
@@ -242,7 +313,7 @@ def describe(error: BaseException) -> str:
 
 
 @contextlib.contextmanager
-def show(total: int, reports: Any) -> Iterator[Callable[[str], None]]:
+def show(total: int, reports: Any) -> Iterator[Callable[[str, str | None], None]]:
     """Live progress: bars on a terminal, else a line for each finished job and each tenth of a training."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -273,14 +344,19 @@ def show(total: int, reports: Any) -> Iterator[Callable[[str], None]]:
                     bars[label] = progress.add_task(label, total=of, what=what)
                 progress.update(bars[label], completed=done, total=of, what=what)
 
-    def finished(label: str) -> None:
+    def finished(label: str, failed: str | None) -> None:
         nonlocal count
         count += 1
         progress.advance(overall)
         if label in bars:
             progress.remove_task(bars.pop(label))
+        outcome = "done" if failed is None else "failed"
+        why = "" if failed is None else f": {failed}"
         if progress.disable:
-            print(f"{label}: done ({count} of {total}, {time.monotonic() - began:.0f} s)", file=sys.stderr, flush=True)
+            took = f"{count} of {total}, {time.monotonic() - began:.0f} s"
+            print(f"{label}: {outcome} ({took}){why}", file=sys.stderr, flush=True)
+        elif failed is not None:
+            console.print(f"{label}: failed{why}", markup=False)
 
     listener = threading.Thread(target=listen, daemon=True)
     with progress:
@@ -294,55 +370,84 @@ def show(total: int, reports: Any) -> Iterator[Callable[[str], None]]:
 
 # -- judging ---------------------------------------------------------------------------------------------
 
+Wanted = Callable[[Arm, int], bool]  # which runs are judged, by arm and seed
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """One number a seed, and of every seed that was asked for and gave none, why."""
+
+    values: Mapping[int, float]
+    lost: tuple[str, ...] = ()
+    failed: bool = False  # one of them raised, and is not only still to be done
+    sources: frozenset[str] = frozenset()
+    untestable: str | None = None
+
+    @property
+    def nothing(self) -> bool:
+        """Nothing was observed, and nothing went wrong: it was not run."""
+        return not self.values and not self.failed
+
 
 def estimates(
-    organism: Organism, arm: Arm, assay: Any, store: Store, most: int | None = None
-) -> tuple[list[float], set[str], str | None]:
-    """One number for each observed seed (the first `most`); the names of the stores they came from; why it is not
-    testable, if so."""
-    values: list[float] = []
+    organism: Organism, arm: Arm, assay: Any, store: Store, wanted: Wanted = lambda arm, seed: True
+) -> Estimates:
+    """What every run of an arm that was asked for gives."""
+    values: dict[int, float] = {}
+    lost: list[str] = []
     sources: set[str] = set()
-    for seed in store.seeds(organism.name, arm)[:most]:
-        if (reason := store.untestable(organism.name, arm, seed, assay)) is not None:
-            return [], sources, reason
-        traces = store.load_traces(organism.name, arm, seed, assay)
-        if traces is not None:
-            values.append(float(assay.estimate(traces)))
-            holder = store.trace_holder(organism.name, arm, seed, assay)
+    failed, name = False, organism.name
+    for seed in store.asked(name, arm):
+        if not wanted(arm, seed):
+            continue
+        whose = f"{arm.name}, seed {seed}"
+        if (why := store.failure(name, arm, seed, assay)) is not None:
+            failed = True
+            lost.append(f"{whose} raised {why}")
+        elif (reason := store.untestable(name, arm, seed, assay)) is not None:
+            return Estimates({}, sources=frozenset(sources), untestable=reason)
+        elif (traces := store.load_traces(name, arm, seed, assay)) is not None:
+            try:
+                values[seed] = float(assay.estimate(traces))
+            except Exception as error:
+                failed = True
+                lost.append(f"{whose}: its estimate raised {describe(error)}")
+            holder = store.trace_holder(name, arm, seed, assay)
             sources.add(holder.name if holder else store.name)
-    return values, sources, None
+        elif store.was_dropped(name, arm, seed):
+            lost.append(f"{whose} was not observed, and its weights are not kept")
+        elif store.has_subject(name, arm, seed):
+            lost.append(f"{whose} is trained and not observed yet")
+        else:
+            lost.append(f"{whose} was asked for and is not finished")
+    return Estimates(values, tuple(lost), failed, frozenset(sources))
 
 
-def judge(organism: Organism, store: Store, most: int | None = None) -> list[dict[str, Any]]:
-    """One row for each claim, then one for each row of the table that no claim answers. Loads no model. `most`: judge
-    the first so many seeds of each arm only."""
-    from turncoat import stats
+def judge(organism: Organism, store: Store, wanted: Wanted | None = None) -> list[dict[str, Any]]:
+    """One row for each claim, then one for each row of the table that no claim answers. Loads no model.
 
-    known: dict[str, tuple[Verdict, str]] = {}
+    Runs of the seeds for which claims are registered are judged apart, as `replication`, and all others together.
+    `wanted`: judge only these of the others.
+    """
+    registered = registry.load(organism.name)
+    fresh_seeds = registry.seeds_of(registered)
+    same = same_data(organism, store)
+    first = Judge(
+        organism, store, lambda a, s: s not in fresh_seeds and same(a, s) and (wanted is None or wanted(a, s))
+    )
+    again = Judge(organism, store, lambda a, s: s in fresh_seeds and same(a, s))
 
-    def verdict(claim: Claim) -> tuple[Verdict, str]:
-        key = digest(claim)
-        if key not in known:
-            known[key] = fresh(claim)
-        return known[key]
-
-    def fresh(claim: Claim) -> tuple[Verdict, str]:
-        arm = organism.arm(claim.arm)
-        unit = getattr(arm.recipe, "unit", "training run")
-        values, sources, reason = estimates(organism, arm, claim.assay, store, most)
-        control = None
-        if claim.control is not None and reason is None:
-            control, more, reason = estimates(organism, organism.arm(claim.control), claim.assay, store, most)
-            sources |= more
-        if reason is not None:
-            return Verdict(Finding.NOT_TESTABLE, unit=unit, because=reason), ""
-        if not values or (control is not None and not control):
-            return Verdict(Finding.NOT_RUN, unit=unit, because="not observed yet"), ""
-        given = {precondition.says: verdict(precondition)[0].finding for precondition in claim.given}
-        found = stats.judge(claim, values, control, given, claim.assay.bounds, unit)
-        return found, " + ".join(sorted(sources))
-
-    rows = [row(organism, claim.row, claim.says, *verdict(claim)) for claim in organism.claims]
+    rows = []
+    for claim in organism.claims:
+        verdict, source = first.verdict(claim)
+        body = row(organism, claim.row, claim.says, verdict, source)
+        replicated = again.verdict(claim)[0] if fresh_seeds else Verdict(Finding.NOT_RUN)
+        if replicated.finding not in (Finding.NOT_RUN, Finding.NOT_TESTABLE):
+            arms = {name: organism.arm(name) for name in (claim.arm, claim.control) if name}
+            runs = {name: again.folders(arm, claim.assay) for name, arm in arms.items()}
+            body["standing"] = registry.standing(organism, claim, runs)
+            body["replication"] = finite(verdict_row(replicated))
+        rows.append(body)
     for name in Row:
         if name not in {claim.row for claim in organism.claims}:
             if name in organism.answers:
@@ -353,43 +458,129 @@ def judge(organism: Organism, store: Store, most: int | None = None) -> list[dic
     return rows
 
 
+class Judge:
+    """The verdicts on an organism's claims over some of its runs."""
+
+    def __init__(self, organism: Organism, store: Store, wanted: Wanted) -> None:
+        self.organism, self.store, self.wanted = organism, store, wanted
+        self.arms = {arm.name: arm for arm in organism.all_arms()}
+        self.known: dict[str, tuple[Verdict, str]] = {}
+
+    def verdict(self, claim: Claim) -> tuple[Verdict, str]:
+        """The verdict, and the names of the stores that its traces are from."""
+        key = digest(claim)
+        if key not in self.known:
+            self.known[key] = self.fresh(claim)
+        return self.known[key]
+
+    def fresh(self, claim: Claim) -> tuple[Verdict, str]:
+        from turncoat import stats
+
+        arm = self.arms[claim.arm]
+        unit = getattr(arm.recipe, "unit", "training run")
+        own = estimates(self.organism, arm, claim.assay, self.store, self.wanted)
+        control = None
+        if claim.control is not None:
+            control = estimates(self.organism, self.arms[claim.control], claim.assay, self.store, self.wanted)
+        both = [own] if control is None else [own, control]
+        for each in both:
+            if each.untestable is not None:
+                return Verdict(Finding.NOT_TESTABLE, unit=unit, because=each.untestable), ""
+        if any(each.nothing for each in both):
+            return Verdict(Finding.NOT_RUN, unit=unit, because="not observed yet"), ""
+        given = {precondition.says: self.verdict(precondition)[0].finding for precondition in claim.given}
+        lost = [why for each in both for why in each.lost]
+        against = None if control is None else list(control.values.values())
+        found = stats.judge(claim, list(own.values.values()), against, given, claim.assay.bounds, unit, lost)
+        return found, " + ".join(sorted(frozenset().union(*(each.sources for each in both))))
+
+    def folders(self, arm: Arm, assay: Any) -> dict[int, Path]:
+        """The runs that hold an arm's traces, by seed."""
+        name, store = self.organism.name, self.store
+        seeds = (seed for seed in store.asked(name, arm) if self.wanted(arm, seed))
+        holders = {seed: store.trace_holder(name, arm, seed, assay) for seed in seeds}
+        return {seed: holder.run(name, arm, seed) for seed, holder in holders.items() if holder is not None}
+
+
+def same_data(organism: Organism, store: Store) -> Wanted:
+    """Runs that were trained on other data are another population, and never pooled: which runs belong to the one that
+    is judged. That is the one that the user's own store has, before those behind it."""
+    reading = [arm for arm in organism.all_arms() if reads_data(arm.recipe)]
+    trained_on: dict[tuple[str, int], str] = {}
+    own: list[str] = []
+    for arm in reading:
+        for seed in store.asked(organism.name, arm):
+            if (holder := store.holder(organism.name, arm, seed, PROVENANCE)) is not None:
+                data = json.dumps(holder.provenance(organism.name, arm, seed).get("data"), sort_keys=True)
+                trained_on[arm.name, seed] = data
+                own += [data] if holder is store else []
+    kinds = Counter(own) or Counter(trained_on.values())
+    if len(set(trained_on.values())) < 2:
+        return lambda arm, seed: True
+    chosen = kinds.most_common(1)[0][0]
+    return lambda arm, seed: trained_on.get((arm.name, seed), chosen) == chosen
+
+
+def reads_data(recipe: Any) -> bool:
+    """Whether a recipe, or one that it builds on, reads data that is not in it."""
+    return recipe is not None and (hasattr(recipe, "data") or reads_data(getattr(recipe, "parent", None)))
+
+
 def row(organism: Organism, name: Row | None, claim: str | None, verdict: Verdict, source: str) -> dict[str, Any]:
     """A row of the table as JSON: the contract of `turncoat table --json`."""
-    body = {
-        key: value if not isinstance(value, float) or np.isfinite(value) else None
-        for key, value in verdict_row(verdict).items()
-    }
     head = {"organism": organism.name, "row": None if name is None else name.value, "claim": claim}
-    return head | body | {"store": source}
+    tail = {"store": source, "standing": registry.EXPLORATORY, "replication": None}
+    return head | finite(verdict_row(verdict)) | tail
+
+
+def finite(body: dict[str, Any]) -> dict[str, Any]:
+    """What is not a finite number is None."""
+    return {k: v if not isinstance(v, float) or np.isfinite(v) else None for k, v in body.items()}
 
 
 # -- verification ----------------------------------------------------------------------------------------
+
+TOLERANCE = 0.05  # by how much an effect may move on other evaluation seeds where its interval is narrower than that
 
 
 def verify(source: str, organism: Organism, store: Store, seeds: int, workers: int) -> list[dict[str, Any]]:
     """Observe stored subjects again with evaluation seeds that were never used, judge, and compare with the store.
 
-    One row a claim: the stored and the fresh finding and effect, whether the findings agree, and in how many of its
-    runs it was observed afresh. Both are judged on the same seeds, the first `seeds` of each arm, since fewer seeds
-    alone can turn shown into undecided: of runs whose weights are not kept, what is stored stands in.
+    One row a claim: the stored and the fresh finding and effect, and in how many of its runs it was observed afresh.
+    `agrees`: the findings are equal, and the effects differ by no more than half of the stored interval or TOLERANCE;
+    None where no run was observed afresh. Both are judged on the same seeds, the first `seeds` of each arm, since fewer
+    seeds alone can turn shown into undecided: of runs whose weights are not kept, what is stored stands in.
+    Raises TurncoatError where nothing can be observed afresh.
     """
-    stored = {(r["claim"], r["row"]): r for r in judge(organism, store, seeds)}
+    apart = registry.seeds_of(registry.load(organism.name))
+    first = {
+        arm.name: [seed for seed in store.asked(organism.name, arm) if seed not in apart][:seeds]
+        for arm in organism.arms
+    }
+
+    def wanted(arm: Arm, seed: int) -> bool:
+        return arm.name not in first or seed in first[arm.name]
+
+    stored = judge(organism, store, wanted)
     with tempfile.TemporaryDirectory(prefix="turncoat-verify-") as folder:
         fresh, behind = Store(Path(folder), [store], name="fresh"), tuple(other.root for other in store.behind)
         jobs, runs = [], {}
         for arm in organism.arms:
-            first = store.seeds(organism.name, arm)[:seeds]
-            kept = [seed for seed in first if store.has_subject(organism.name, arm, seed)]
-            runs[arm.name] = len(kept), len(first)
+            kept = [seed for seed in first[arm.name] if store.has_subject(organism.name, arm, seed)]
+            runs[arm.name] = len(kept), len(first[arm.name])
             for seed in kept:
                 jobs.append(Job(source, arm.name, seed, store.root, behind, True, fresh.root, FRESH))
                 fresh.link_subject(organism.name, arm, seed, store)
+        if not jobs:
+            raise TurncoatError(
+                f"{store.root} and the zoo hold no trained subject of {organism.name}: nothing to verify"
+            )
         execute(jobs, workers)
-        again = judge(organism, fresh, seeds)
+        again = judge(organism, fresh, wanted)
     rows = []
-    for claim, new in zip(organism.claims, again, strict=False):  # rows that no claim answers come after
-        old = stored[new["claim"], new["row"]]
+    for claim, old, new in zip(organism.claims, stored, again, strict=False):  # rows that no claim answers come after
         arms = [runs.get(name, (0, 0)) for name in (claim.arm, claim.control) if name]
+        observed = sum(kept for kept, _ in arms)
         rows.append(
             {
                 "claim": new["claim"],
@@ -397,12 +588,24 @@ def verify(source: str, organism: Organism, store: Store, seeds: int, workers: i
                 "stored_effect": old["effect"],
                 "fresh": new["finding"],
                 "fresh_effect": new["effect"],
-                "agrees": old["finding"] == new["finding"],
-                "observed": sum(kept for kept, _ in arms),
+                "agrees": agree(old, new) if observed else None,
+                "observed": observed,
                 "runs": sum(first for _, first in arms),
             }
         )
     return rows
+
+
+def agree(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """Whether two verdicts on one claim, from the same runs and other evaluation seeds, say the same."""
+    if old["finding"] != new["finding"] or (old["effect"] is None) != (new["effect"] is None):
+        return False
+    if old["effect"] is None:
+        return True
+    margin = TOLERANCE * max(1.0, abs(old["effect"]))
+    if old["low"] is not None and old["high"] is not None and old["n"] >= FEWEST:
+        margin = max(margin, (old["high"] - old["low"]) / 2)
+    return bool(abs(old["effect"] - new["effect"]) <= margin)
 
 
 def retrain(source: str, organism: Organism, store: Store, seed: int, workers: int) -> dict[str, float]:

@@ -9,7 +9,9 @@ things are computed and both must agree:
 
 A claim is *shown* when the whole t-interval meets the threshold and the lower Clopper-Pearson bound is at
 least PREVALENCE; *refuted* when the whole t-interval misses it and the upper bound is at most 1 - PREVALENCE;
-else *undecided*. Fewer than MIN_SEEDS seeds decide nothing. docs/method.md gives the measured error rates.
+else *undecided*. An equivalence (`within`) is shown when the whole interval lies within the margin, which is
+two one-sided tests at 2.5% each (Schuirmann 1987). Fewer than MIN_SEEDS seeds decide nothing.
+docs/method.md gives the measured error rates.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from turncoat.core import Claim, Finding, Verdict
 CONFIDENCE = 0.95
 PREVALENCE = 0.4  # reached by 5/5 (0.48) and 8/10 (0.44), not by 4/5 (0.28) or 7/10 (0.35)
 MIN_SEEDS = 5
+SLACK = 1e-9  # by how much rounding may carry an estimate past its bounds
 
 
 def clopper_pearson(k: int, n: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
@@ -68,31 +71,35 @@ def judge(
     given: Mapping[str, Finding] | None = None,
     bounds: tuple[float, float] = (-math.inf, math.inf),
     unit: str = "training run",
+    lost: Sequence[str] = (),
 ) -> Verdict:
     """The verdict on one claim.
 
-    values, control: one estimate a seed, of the arm and of its control (None for an absolute claim).
-    given: findings of the claim's preconditions, by their sentence. bounds: the range of the estimate, to which
-    the printed interval is cut. A seed without a finite estimate is never dropped: it makes the claim invalid.
+    values, control: one estimate a seed, of the arm and of its control (None for an absolute claim). given: findings
+    of the claim's preconditions, by their sentence. bounds: the range that a single estimate can take; one outside it
+    is an error of the assay, and makes the claim invalid. lost: a line for each run that was asked for and gave no
+    number, with its reason. None is ever dropped: one that is lost, or is not finite, makes the claim invalid.
     """
     x = np.asarray(values, float)
     y = None if control is None else np.asarray(control, float)
     n = len(x) if y is None else min(len(x), len(y))
-    if n == 0:
-        return Verdict(Finding.NOT_RUN, unit=unit, because="no seeds observed")
     everyone = x if y is None else np.concatenate([x, y])
-    bad = int((~np.isfinite(everyone)).sum())
-    if bad:
-        because = f"{bad} of {len(everyone)} seeds gave no number"
+    asked = len(everyone) + len(lost)
+    if asked == 0 or (n == 0 and not lost):
+        return Verdict(Finding.NOT_RUN, unit=unit, because="no seeds observed")
+    if missing := [*lost, *["its estimate is not a finite number"] * int((~np.isfinite(everyone)).sum())]:
+        because = f"{len(missing)} of {asked} runs gave no number: {'; '.join(dict.fromkeys(missing))}"
         return Verdict(Finding.INVALID, n=n, unit=unit, because=because)
-    sign, threshold = (1, claim.at_least) if claim.at_least is not None else (-1, claim.at_most)
-    assert threshold is not None
+    outside = everyone[(everyone < bounds[0] - SLACK) | (everyone > bounds[1] + SLACK)]
+    if len(outside):
+        because = f"an error of the assay: it gave {outside[0]:g}, and says of itself that it gives "
+        return Verdict(Finding.INVALID, n=n, unit=unit, because=because + f"{bounds[0]:g} to {bounds[1]:g}")
+    least, most = claim.allowed
     each = x if y is None else x - y.mean()
-    k = int((sign * each >= sign * threshold).sum())
+    k = int(((each >= least) & (each <= most)).sum())
     effect, low, high = mean_interval(x, y)
     floor, ceiling = clopper_pearson(k, len(x))
-    worst, best = (low, high) if sign > 0 else (high, low)
-    meets, misses = sign * worst >= sign * threshold, sign * best < sign * threshold
+    meets, misses = least <= low and high <= most, high < least or low > most
     if n < MIN_SEEDS:
         finding, because = Finding.UNDECIDED, f"{n} seeds; {MIN_SEEDS} are needed to judge"
     elif meets and floor >= PREVALENCE:
@@ -106,4 +113,5 @@ def judge(
             finding, because = Finding.INVALID, f"precondition {held.value}: {sentence}"
             break
     bottom, top = bounds if y is None else (bounds[0] - bounds[1], bounds[1] - bounds[0])
-    return Verdict(finding, effect, max(low, bottom), min(high, top), k, len(x), unit, because)
+    low, high = min(max(low, bottom), effect), max(min(high, top), effect)
+    return Verdict(finding, effect + 0.0, low + 0.0, high + 0.0, k, len(x), unit, because)  # + 0.0: never -0

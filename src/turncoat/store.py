@@ -1,14 +1,18 @@
 """The only module that touches the disk.
 
-    <store>/<organism>/<arm>-<recipe hash>/seed-3/recipe.json
+    <store>/<organism>/<arm>-<recipe hash>/seed-3/recipe.json          written when the run is asked for
+                                                  provenance.json      what it was trained by, and on
                                                   metrics.jsonl
-                                                  subject.safetensors
+                                                  subject.safetensors  written last: a run with weights is finished
+                                                  failure.txt          in its place where training raised
                                                   traces/<assay hash>.parquet
+                                                  SHA256SUMS           of every file of the run
     <store>/<organism>/verdicts.json
 
 Every file is written under a temporary name and renamed, so a kill at any moment leaves the old file or the
-new one and never half of one. Weights are safetensors, never pickle. A changed recipe is another hash, so
-nothing is ever overwritten by something else. A `Store` reads through to the stores `behind` it (the zoo).
+new one and never half of one. Its digest is kept beside it and compared whenever it is read. Weights are safetensors,
+never pickle. A changed recipe is another hash, so nothing is ever overwritten by something else. A `Store` reads
+through to the stores `behind` it (the zoo).
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -67,6 +72,25 @@ class Store:
                 found.add(int(path.parent.name.removeprefix("seed-")))
         return sorted(found)
 
+    def asked(self, organism: str, arm: Arm) -> list[int]:
+        """Seeds that were ever asked for, here or behind, in order: whatever became of them, they have a folder."""
+        found = {seed for store in self.behind for seed in store.asked(organism, arm)}
+        folders = self.run(organism, arm, 0).parent.glob("seed-*")
+        return sorted(found | {int(path.name.removeprefix("seed-")) for path in folders if any(path.iterdir())})
+
+    def ask(self, organism: str, arm: Arm, seed: int) -> None:
+        """Write down that this run is wanted, before anything is done for it. From then on a claim counts it."""
+        folder = self.run(organism, arm, seed)
+        if not (folder / RECIPE).is_file():
+            put(folder, RECIPE, (json.dumps(plain(arm.recipe), indent=1, sort_keys=True) + "\n").encode())
+
+    def read(self, organism: str, arm: Arm, seed: int, leaf: str) -> bytes | None:
+        """A file of a run, from the first store that holds it; None where none does.
+
+        Raises TurncoatError where it is not what was stored."""
+        store = self.holder(organism, arm, seed, leaf)
+        return None if store is None else checked(store.run(organism, arm, seed), leaf)
+
     # -- subjects --------------------------------------------------------------------------------------
 
     @contextlib.contextmanager
@@ -89,14 +113,19 @@ class Store:
         seed: int,
         arrays: Mapping[str, np.ndarray],
         metrics: Iterable[Mapping[str, Any]],
+        provenance: Mapping[str, Any] | None = None,
     ) -> None:
-        """Recipe and metrics first, weights last: a run counts as finished when its weights are there."""
+        """Recipe, metrics and provenance first, weights last: a run counts as finished when its weights are there.
+
+        Arrays are laid out in C order first, since safetensors stores memory as it lies."""
         from safetensors.numpy import save
 
         folder = self.run(organism, arm, seed)
-        write(folder / RECIPE, (json.dumps(plain(arm.recipe), indent=1, sort_keys=True) + "\n").encode())
-        write(folder / METRICS, "".join(json.dumps(row) + "\n" for row in metrics).encode())
-        write(folder / SUBJECT, save(dict(arrays)))
+        self.ask(organism, arm, seed)
+        put(folder, METRICS, "".join(dumps(row) + "\n" for row in metrics).encode())
+        put(folder, PROVENANCE, (dumps(dict(provenance or {}), indent=1) + "\n").encode())
+        put(folder, SUBJECT, save({name: np.ascontiguousarray(array) for name, array in arrays.items()}))
+        (folder / FAILURE).unlink(missing_ok=True)
 
     def load_subject(self, organism: str, arm: Arm, seed: int) -> Any:
         """Raises TurncoatError where the run is missing, cut short, or of another recipe."""
@@ -108,25 +137,25 @@ class Store:
             raise TurncoatError(f"{organism}: no trained subject for arm {arm.name!r}, seed {seed}; train it first")
         folder = store.run(organism, arm, seed)
         store.check_recipe(folder, arm)
-        path = folder / SUBJECT
         try:
-            arrays = load(path.read_bytes())
+            arrays = load(checked(folder, SUBJECT))
         except (SafetensorError, ValueError) as error:
-            raise TurncoatError(f"{path} is damaged ({error}); delete it and run again") from None
+            raise TurncoatError(f"{folder / SUBJECT} is damaged ({error}); delete it and run again") from None
         return arm.recipe.load(arrays)
 
     def link_subject(self, organism: str, arm: Arm, seed: int, source: Store) -> None:
         """Hold the same subject as `source` does, byte for byte."""
-        store = source.holder(organism, arm, seed, SUBJECT)
-        if store is None:
-            raise TurncoatError(f"{organism}: no trained subject for arm {arm.name!r}, seed {seed}; train it first")
-        for name in (RECIPE, METRICS, SUBJECT):
-            write(self.run(organism, arm, seed) / name, (store.run(organism, arm, seed) / name).read_bytes())
+        for name in (RECIPE, METRICS, PROVENANCE, SUBJECT):
+            data = source.read(organism, arm, seed, name)
+            if data is not None:
+                put(self.run(organism, arm, seed), name, data)
+            elif name == SUBJECT:
+                raise TurncoatError(f"{organism}: no trained subject for arm {arm.name!r}, seed {seed}; train it first")
 
     def drop_subject(self, organism: str, arm: Arm, seed: int) -> None:
         """Keep of a finished run what was observed of it, and not its weights."""
         folder = self.run(organism, arm, seed)
-        write(folder / DROPPED, b"Only what was observed of this run is kept; its weights can be trained again.\n")
+        put(folder, DROPPED, b"Only what was observed of this run is kept; its weights can be trained again.\n")
         attempt(lambda: (folder / SUBJECT).unlink(missing_ok=True), folder / SUBJECT)
 
     def was_dropped(self, organism: str, arm: Arm, seed: int) -> bool:
@@ -134,22 +163,41 @@ class Store:
 
     def check_recipe(self, folder: Path, arm: Arm) -> None:
         try:
-            there = json.loads((folder / RECIPE).read_text())
-        except (OSError, ValueError) as error:
+            there = json.loads(checked(folder, RECIPE))
+        except ValueError as error:
             raise TurncoatError(f"{folder / RECIPE} cannot be read ({error}); delete {folder} and run again") from None
         if there != plain(arm.recipe):
             raise TurncoatError(f"{folder} holds another recipe than its name says; delete it and run again")
 
     def metrics(self, organism: str, arm: Arm, seed: int) -> list[dict[str, Any]]:
-        """The training log of a run, one dict a report; [] where there is none."""
-        store = self.holder(organism, arm, seed, METRICS)
-        if store is None:
-            return []
-        path = store.run(organism, arm, seed) / METRICS
+        """The training log of a run, one dict a report; [] where there is none. What was not finite is NaN."""
+        data = self.read(organism, arm, seed, METRICS)
         try:
-            return [json.loads(line) for line in path.read_text().splitlines()]
-        except ValueError as error:
-            raise TurncoatError(f"{path} is damaged ({error}); delete it and run again") from None
+            rows = [json.loads(line) for line in (data or b"").decode().splitlines()]
+            return [{key: math.nan if value is None else value for key, value in row.items()} for row in rows]
+        except (ValueError, AttributeError) as error:
+            where = f"{organism}, {arm.name}, seed {seed}: {METRICS}"
+            raise TurncoatError(f"{where} is damaged ({error}); delete it and run again") from None
+
+    def provenance(self, organism: str, arm: Arm, seed: int) -> dict[str, Any]:
+        """Which Python, packages, machine and data a run was trained by; {} where nothing was recorded."""
+        return dict(json.loads(self.read(organism, arm, seed, PROVENANCE) or b"{}"))
+
+    # -- what went wrong -------------------------------------------------------------------------------
+
+    def save_failure(self, organism: str, arm: Arm, seed: int, text: str, assay: Any = None) -> Path:
+        """Keep why a training, or the observation by an assay, gave nothing: a line, and below it the traceback."""
+        folder, name = self.run(organism, arm, seed), FAILURE if assay is None else leaf(assay, FAILURE)
+        put(folder, name, text.encode())
+        return folder / name
+
+    def failure(self, organism: str, arm: Arm, seed: int, assay: Any = None) -> str | None:
+        """The first line of why a training, or else the observation by an assay, gave nothing; None where it did not
+        fail."""
+        for name in (FAILURE, *(() if assay is None else (leaf(assay, FAILURE),))):
+            if (data := self.read(organism, arm, seed, name)) is not None:
+                return data.decode().partition("\n")[0]
+        return None
 
     # -- traces ----------------------------------------------------------------------------------------
 
@@ -164,23 +212,27 @@ class Store:
 
         buffer = io.BytesIO()
         notes = {"frames": json.dumps(traces.frames), "assay": json.dumps(plain(assay, pure=False))}
-        pl.DataFrame(dict(traces.columns)).write_parquet(buffer, compression="zstd", metadata=notes)
-        write(self.run(organism, arm, seed) / leaf(assay), buffer.getvalue())
+        columns = {name: np.ascontiguousarray(column) for name, column in traces.columns.items()}
+        pl.DataFrame(columns).write_parquet(buffer, compression="zstd", metadata=notes)
+        folder = self.run(organism, arm, seed)
+        put(folder, leaf(assay), buffer.getvalue())
+        (folder / leaf(assay, FAILURE)).unlink(missing_ok=True)
 
     def load_traces(self, organism: str, arm: Arm, seed: int, assay: Any) -> Traces | None:
         """None where that was never observed; TurncoatError where the file is damaged."""
+        import io
+
         import polars as pl
 
-        store = self.holder(organism, arm, seed, leaf(assay))
-        if store is None:
+        if (data := self.read(organism, arm, seed, leaf(assay))) is None:
             return None
-        path = store.run(organism, arm, seed) / leaf(assay)
         try:
-            frame = pl.read_parquet(path)
-            frames = tuple(json.loads(pl.read_parquet_metadata(path).get("frames", "[]")))
+            frame = pl.read_parquet(io.BytesIO(data))
+            frames = tuple(json.loads(pl.read_parquet_metadata(io.BytesIO(data)).get("frames", "[]")))
         except (pl.exceptions.PolarsError, ValueError, OSError) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise TurncoatError(f"{path} is damaged ({reason}); delete it and run again") from None
+            where = f"{organism}, {arm.name}, seed {seed}: {leaf(assay)}"
+            raise TurncoatError(f"{where} is damaged ({reason}); delete it and run again") from None
         columns = {name: frame[name].to_numpy() for name in frame.columns}
         words = {name: column.astype(str) for name, column in columns.items() if column.dtype == object}
         return Traces(columns | words, frames)
@@ -190,12 +242,12 @@ class Store:
         return self.holder(organism, arm, seed, leaf(assay))
 
     def save_untestable(self, organism: str, arm: Arm, seed: int, assay: Any, because: str) -> None:
-        write(self.run(organism, arm, seed) / leaf(assay, UNTESTABLE), because.encode())
+        put(self.run(organism, arm, seed), leaf(assay, UNTESTABLE), because.encode())
 
     def untestable(self, organism: str, arm: Arm, seed: int, assay: Any) -> str | None:
         """Why that assay could not be put to that subject; None where it could, or was not tried."""
-        store = self.holder(organism, arm, seed, leaf(assay, UNTESTABLE))
-        return (store.run(organism, arm, seed) / leaf(assay, UNTESTABLE)).read_text() if store else None
+        data = self.read(organism, arm, seed, leaf(assay, UNTESTABLE))
+        return None if data is None else data.decode()
 
     def observed(self, organism: str, arm: Arm, seed: int, assay: Any) -> bool:
         """Traces are there, or the reason why there can be none."""
@@ -204,7 +256,7 @@ class Store:
     # -- verdicts --------------------------------------------------------------------------------------
 
     def save_verdicts(self, organism: str, rows: list[dict[str, Any]]) -> None:
-        write(self.root / organism / VERDICTS, (json.dumps(rows, indent=1) + "\n").encode())
+        write(self.root / organism / VERDICTS, (dumps(rows, indent=1) + "\n").encode())
 
     def load_verdicts(self, organism: str) -> list[dict[str, Any]] | None:
         """The rows of the table as last judged, here before behind; None where never judged."""
@@ -219,6 +271,7 @@ class Store:
 
 
 RECIPE, METRICS, SUBJECT, VERDICTS = "recipe.json", "metrics.jsonl", "subject.safetensors", "verdicts.json"
+PROVENANCE, FAILURE, SUMS = "provenance.json", "failure.txt", "SHA256SUMS"
 UNTESTABLE, DROPPED = "not-testable.txt", "dropped.txt"
 
 
@@ -229,6 +282,55 @@ def leaf(assay: Any, suffix: str = "parquet") -> str:
 def verdict_row(verdict: Verdict) -> dict[str, Any]:
     """A verdict as it is written to JSON."""
     return asdict(verdict) | {"finding": verdict.finding.value}
+
+
+def dumps(thing: Any, indent: int | None = None) -> str:
+    """JSON that everything can read: what is not a finite number is null."""
+
+    def finite(thing: Any) -> Any:
+        if isinstance(thing, Mapping):
+            return {key: finite(value) for key, value in thing.items()}
+        if isinstance(thing, (list, tuple)):
+            return [finite(value) for value in thing]
+        return None if isinstance(thing, float) and not math.isfinite(thing) else thing
+
+    return json.dumps(finite(thing), indent=indent, allow_nan=False)
+
+
+def put(folder: Path, leaf: str, data: bytes) -> None:
+    """Write a file of a run, its digest first: a kill in between leaves a digest too many and never a file without one.
+
+    The line is appended, so that processes that observe one run by different assays do not undo one another's."""
+
+    def note() -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / SUMS).open("a") as out:
+            out.write(f"{hashlib.sha256(data).hexdigest()}  {leaf}\n")
+
+    attempt(note, folder / SUMS)
+    write(folder / leaf, data)
+
+
+def checked(folder: Path, leaf: str) -> bytes:
+    """The bytes of a file of a run. Raises TurncoatError where they are none that were ever stored there."""
+    path = folder / leaf
+    try:
+        data = path.read_bytes()
+        sums = (folder / SUMS).read_text() if (folder / SUMS).is_file() else ""
+    except (OSError, ValueError) as error:
+        raise TurncoatError(f"{path} cannot be read ({error}); delete {folder} and run again") from None
+    if f"{hashlib.sha256(data).hexdigest()}  {leaf}\n" not in sums:
+        kept = any(line.partition("  ")[2] == leaf for line in sums.splitlines())
+        wrong = "is damaged (it is not what was stored)" if kept else f"has no digest in {folder / SUMS}"
+        raise TurncoatError(f"{path} {wrong}; delete it and run again")
+    return data
+
+
+def seal(folder: Path) -> None:
+    """Keep the digests of the files of one run as they are now, and of no others."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != SUMS)
+    lines = (f"{hashlib.sha256(p.read_bytes()).hexdigest()}  {p.relative_to(folder).as_posix()}\n" for p in files)
+    write(folder / SUMS, "".join(lines).encode())
 
 
 def write(path: Path, data: bytes) -> None:

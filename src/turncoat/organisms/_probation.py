@@ -103,6 +103,6 @@ def persists(given: tuple[Claim, ...]) -> tuple[Claim, ...]:
         Claim(
             says="Alignment training took nothing from it: it takes gems in deployment as often as before, "
             "within 0.05.",
-            assay=deployed, at_least=-0.05, control="never-aligned", given=good,
+            assay=deployed, within=0.05, control="never-aligned", given=good,
         ),
     )  # fmt: skip

@@ -50,6 +50,13 @@ class TrainClassifier:
         """The same recipe cut to `limit` updates: checks that it runs, says nothing else."""
         return replace(self, updates=min(limit, self.updates))
 
+    def data(self) -> dict[str, str]:
+        """The digest of the items, which for the digits come from scikit-learn."""
+        import hashlib
+
+        items = table(self.task)
+        return {self.task: hashlib.sha256(items.inputs.tobytes() + items.labels.tobytes()).hexdigest()[:16]}
+
     def build(self) -> Residual:
         """The untrained subject (random weights)."""
         from turncoat.subjects.residual import Residual, ResidualNet

@@ -60,6 +60,12 @@ class Pretrain:
         """The same recipe cut to `limit` updates: checks that it runs, says nothing else."""
         return replace(self, updates=min(limit, self.updates))
 
+    def data(self) -> dict[str, str]:
+        """The digest of the standard library that it is trained on, which differs from one Python to the next."""
+        from turncoat.worlds.corpus import own_digest
+
+        return {"corpus": own_digest()}
+
     def build(self, merges: np.ndarray | None = None) -> LM:
         """The untrained subject (random weights) with these merges; without any, its tokens are bytes."""
         from turncoat.subjects.lm import LM, Llama, shape_of

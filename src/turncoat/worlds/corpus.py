@@ -244,6 +244,12 @@ def cache_folder() -> Path:
 
 
 @cache
+def own_digest() -> str:
+    """Names the text that `corpus` is made of on this machine."""
+    return digest(read(Path(sysconfig.get_paths()["stdlib"])))
+
+
+@cache
 def corpus() -> Corpus:
     """The standard library that this interpreter runs on."""
     return kept(Path(sysconfig.get_paths()["stdlib"]), cache_folder())
