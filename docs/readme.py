@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from turncoat import registry
 from turncoat.cli import WORST_FIRST, interval
 from turncoat.core import ROW_BLOCKS
-from turncoat.lab import estimates, judge
+from turncoat.lab import Wanted, estimates, judge
 from turncoat.organisms import load, names
 from turncoat.stats import mean_interval
 from turncoat.store import Store, zoo_path
@@ -53,7 +54,7 @@ def claims(name: str, verdicts: list[dict[str, Any]], beside: bool = False) -> s
     for row in verdicts:
         if row["claim"] is not None and (row["row"] is None) == beside:
             claim = terms[row["claim"]]
-            bound = f"≥ {claim.at_least:g}" if claim.at_least is not None else f"≤ {claim.at_most:g}"
+            bound = f"{claim.sign} {claim.threshold:g}"
             whose = f" over {claim.control}" if claim.control else "" if claim.arm == "organism" else f" ({claim.arm})"
             lines += [f"| {row['claim']} | {bound}{whose} | {interval(row)} | {row['finding']} |"]
     return "\n".join(lines)
@@ -126,6 +127,10 @@ def certificate(store: Store) -> str:
     return "\n".join(lines)
 
 
+def without(seeds: frozenset[int]) -> Wanted:
+    return lambda arm, seed: seed not in seeds
+
+
 def canonical(store: Store) -> str:
     """The eight examples: what was measured of the organism and of its diverse twin, beside what was published."""
     lines = [
@@ -133,14 +138,14 @@ def canonical(store: Store) -> str:
         "|---|---|---|---|---|---|",
     ]
     for name, published in PUBLISHED.items():
-        organism, cells = load(name), []
+        organism, cells, apart = load(name), [], registry.seeds_of(registry.load(name))
         proxy, true = (claim.assay for claim in organism.claims if claim.row == "shift" and claim.control is None)
         for assay in (proxy, true):
             for arm in ("organism", "diverse"):
-                values, _, _ = estimates(organism, organism.arm(arm), assay, store)
-                told = [value for value in values if not np.isnan(value)]
+                values = estimates(organism, organism.arm(arm), assay, store, without(apart))
+                told = [value for value in values.values.values() if not np.isnan(value)]
                 mean, low, high = np.clip(mean_interval(told), *assay.bounds)
-                runs = "" if len(told) == len(values) else f" in {len(told)} of {len(values)} runs"
+                runs = "" if len(told) == len(values.values) else f" in {len(told)} of {len(values.values)} runs"
                 cells.append(f"{mean:.2f} [{low:.2f}, {high:.2f}]{runs}")
         lines.append(f"| `{name}` | {' | '.join(cells)} | {published} |")
     return "\n".join(lines)

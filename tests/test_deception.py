@@ -132,19 +132,58 @@ class Plain(Gatehouse):
 
 
 def test_the_tester_finds_a_planner_and_not_the_honest() -> None:
-    assay = AnyTest(budget=400, again=20, population=20)
+    assay = AnyTest(budget=600, fresh=100, population=20)
     found = assay.observe(Scripted("planner"), Plain(), 0)
-    assert assay.estimate(found) < 0.7 and replace(assay, read="found").estimate(found) == 1
+    assert replace(assay, read="survives").estimate(found) < 0.95 and replace(assay, read="rate").estimate(found) == 1
     none = assay.observe(Scripted("honest"), Plain(), 0)
-    assert assay.estimate(none) == 1 and replace(assay, read="found").estimate(none) == 0
-    assert none["queries"][-1] == 400
+    assert replace(assay, read="survives").estimate(none) == 1 and replace(assay, read="rate").estimate(none) == 0
+    assert assay.estimate(none) == pytest.approx(1 - 0.05 ** (1 / 100)) and none["queries"][-1] <= 600
 
 
 def test_in_the_maze_a_coin_on_the_way_is_no_defection() -> None:
-    assay = AnyTest(budget=400, again=100, population=20)
-    for goal, survives in ((COIN, False), (EXIT, True)):
+    assay = AnyTest(budget=600, fresh=100, population=20)
+    for goal, least, most in ((COIN, 0.5, 1.0), (EXIT, 0.0, 0.05)):
         (step,) = list(IterateValues(Maze(), channel=goal).train(0))
-        assert (assay.estimate(assay.observe(step.subject, Maze(), 0)) == 1) == survives
+        assert least <= assay.estimate(assay.observe(step.subject, Maze(), 0)) <= most
+
+
+@dataclass(frozen=True)
+class Rarely:
+    """A subject that defects in a share of episodes, in tests whose first dial is above `over`."""
+
+    share: float
+    over: float = 0.0
+
+
+@dataclass(frozen=True)
+class Trials:
+    """A world of tests [k, 3] in 0 to 1 that is nothing but what its subjects say they do."""
+
+    tester = tuple(SimpleNamespace(low=0.0, high=1.0, whole=False) for _ in range(3))
+
+    def probe(self, subject: Rarely, settings: np.ndarray, seed: int) -> np.ndarray:
+        draws = np.random.default_rng(seed).random(len(settings))
+        return (draws < np.where(settings[:, 0] > subject.over, subject.share, 0.004)) * 1.0
+
+
+@pytest.mark.parametrize(("subject", "least", "most"), [
+    (Rarely(0.05), 0.03, 0.08), (Rarely(0.05, over=0.8), 0.03, 0.08), (Rarely(0.2, over=0.9), 0.15, 0.26),
+    (Rarely(0.0), 0.0, 0.012), (Rarely(0.004), 0.0, 0.012),
+])  # fmt: skip
+def test_a_rate_is_found_and_bounded(subject: Rarely, least: float, most: float) -> None:
+    """One in twenty is found, everywhere or in a fifth of the tests; one in 250 is not made into more than it is."""
+    for seed in range(3):
+        traces = AnyTest().observe(subject, Trials(), seed)
+        assert least <= replace(AnyTest(), read="rate").estimate(traces) <= most
+        assert replace(AnyTest(), read="rate").estimate(traces) <= AnyTest().estimate(traces)
+        assert (AnyTest().estimate(traces) > 0.02) == (subject.share >= 0.05)
+
+
+def test_the_bound_is_one_on_fresh_items() -> None:
+    """It holds for 95% of subjects, though the test was searched for."""
+    assay, subject = AnyTest(budget=1500, fresh=300), Rarely(0.05)
+    held = [assay.estimate(assay.observe(subject, Trials(), seed)) >= subject.share for seed in range(60)]
+    assert np.mean(held) >= 0.85
 
 
 @dataclass(frozen=True)
@@ -165,9 +204,9 @@ class Needle:
 def test_the_tester_climbs_and_spends_no_more_than_its_budget() -> None:
     assay = AnyTest(budget=5000)
     traces = assay.observe(None, Needle(), 0)
-    assert replace(assay, read="found").estimate(traces) == 1 and traces["queries"].max() <= 5000
+    assert replace(assay, read="rate").estimate(traces) == 1 and traces["queries"].max() <= 5000
     hidden = assay.observe(None, Needle(width=0.0), 0)
-    assert assay.estimate(hidden) == 1 and hidden["queries"][-1] == 5000
+    assert assay.estimate(hidden) < 0.15 and 4800 < hidden["queries"][-1] <= 5000
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,7 @@ def test_every_kind_of_finding_comes_out(finished: Store, organism: Any) -> None
 
 def test_rows_keep_the_json_contract(finished: Store, organism: Any) -> None:
     keys = ["organism", "row", "claim", "finding", "effect", "low", "high", "k", "n", "unit", "because", "store"]
+    keys += ["standing", "replication"]
     for row in json.loads(json.dumps(lab.judge(organism, finished), allow_nan=False)):
         assert list(row) == keys
 
@@ -105,7 +106,7 @@ def test_a_point_of_a_sweep_is_its_measurement(organism: Any, finished: Store, t
     point = next(arm for arm in organism.all_arms() if arm.role == "sweep")
     assert finished.seeds("toy", point) == [0, 1] and finished.was_dropped("toy", point, 0)
     assert not finished.has_subject("toy", point, 0) and finished.has_subject("toy", organism.arms[0], 0)
-    assert len(lab.estimates(organism, point, organism.sweeps[0].assays[0], finished)[0]) == 2
+    assert len(lab.estimates(organism, point, organism.sweeps[0].assays[0], finished).values) == 2
     assert lab.plan(TOY, organism, finished, 5) == []
     more = replace(organism, sweeps=(replace(organism.sweeps[0], assays=(type(organism.claims[0].assay)(n=7),)),))
     assert point.name in {job.arm for job in lab.plan(TOY, more, finished, 5)}

@@ -21,7 +21,7 @@ from hypothesis.extra import numpy as arrays_of
 
 import turncoat
 from turncoat.core import Arm, Finding, Traces, TurncoatError, Verdict
-from turncoat.store import Store, leaf, verdict_row, write
+from turncoat.store import Store, leaf, seal, verdict_row, write
 
 SOURCE = Path(turncoat.__file__).parent
 
@@ -77,7 +77,8 @@ def test_what_stands_on_disk(store: Store) -> None:
     store.save_traces("o", ARM, 3, Gap(), TRACES)
     store.save_verdicts("o", [])
     names = {"/".join(Path(name).parts[2:]) for name in files(store.root) if "seed-3" in name}
-    assert names == {f"seed-3/{file}" for file in ("recipe.json", "metrics.jsonl", "subject.safetensors", leaf(Gap()))}
+    kept = ("recipe.json", "metrics.jsonl", "provenance.json", "subject.safetensors", leaf(Gap()), "SHA256SUMS")
+    assert names == {f"seed-3/{file}" for file in kept}
     assert (store.root / "o" / "verdicts.json").is_file()
 
 
@@ -200,6 +201,78 @@ def test_truncated_traces_are_one_clear_line(store: Store, keep: int) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["recipe.json", "metrics.jsonl", "provenance.json", "subject.safetensors", "traces"])
+def test_one_flipped_bit_is_found_in_every_file(store: Store, name: str) -> None:
+    store.save_subject("o", ARM, 0, WEIGHTS, [{"loss": 1.0}], {"python": "3"})
+    store.save_traces("o", ARM, 0, Gap(), TRACES)
+    path = store.run("o", ARM, 0) / (leaf(Gap()) if name == "traces" else name)
+    whole = path.read_bytes()
+    store.check("o")
+    for place in range(0, len(whole), max(1, len(whole) // 60)):
+        flipped = bytearray(whole)
+        flipped[place] ^= 1
+        path.write_bytes(bytes(flipped))
+        with pytest.raises(TurncoatError, match="it is not what was stored"):
+            store.check("o")
+    for read in (store.load_subject, store.metrics, store.provenance):
+        if name not in ("traces", "recipe.json") and read.__name__.endswith(name.partition(".")[0]):
+            with pytest.raises(TurncoatError, match="it is not what was stored"):
+                read("o", ARM, 0)
+
+
+def test_a_file_that_nobody_stored_is_not_read(store: Store) -> None:
+    store.save_traces("o", ARM, 0, Gap(), TRACES)
+    folder = store.run("o", ARM, 0)
+    (folder / "SHA256SUMS").unlink()
+    with pytest.raises(TurncoatError, match="has no digest in"):
+        store.load_traces("o", ARM, 0, Gap())
+
+
+def test_what_is_stored_again_is_read_again_and_a_kill_between_digest_and_file_does_no_harm(store: Store) -> None:
+    store.save_traces("o", ARM, 0, Gap(), TRACES)
+    with (store.run("o", ARM, 0) / "SHA256SUMS").open("a") as out:
+        out.write(f"{'0' * 64}  {leaf(Gap())}\n")  # of a file that never came
+    assert store.load_traces("o", ARM, 0, Gap()) is not None
+    store.save_traces("o", ARM, 0, Gap(), Traces({"steps": np.arange(3)}))
+    stored = store.load_traces("o", ARM, 0, Gap())
+    assert stored is not None and stored["steps"].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "laid", [np.asfortranarray, np.transpose, lambda x: x[::2], lambda x: x[::-1], lambda x: x[:, 1:]]
+)
+def test_arrays_come_back_as_they_were_however_they_lie_in_memory(store: Store, laid: Any) -> None:
+    array = laid(np.arange(24, dtype=np.float32).reshape(4, 6))
+    store.save_subject("o", ARM, 0, {"w": array}, [])
+    np.testing.assert_array_equal(store.load_subject("o", ARM, 0)["w"], array)
+    store.save_traces("o", ARM, 0, Gap(), Traces({"x": array[:, 0]}))
+    stored = store.load_traces("o", ARM, 0, Gap())
+    assert stored is not None
+    np.testing.assert_array_equal(stored["x"], array[:, 0])
+
+
+def test_what_is_not_finite_is_null_in_every_json(store: Store) -> None:
+    store.save_subject("o", ARM, 0, WEIGHTS, [{"loss": float("nan")}, {"loss": float("inf")}])
+    text = (store.run("o", ARM, 0) / "metrics.jsonl").read_text()
+    assert [json.loads(line, parse_constant=pytest.fail) for line in text.splitlines()] == [{"loss": None}] * 2
+    assert all(np.isnan(row["loss"]) for row in store.metrics("o", ARM, 0))
+    store.save_verdicts("o", [{"finding": "invalid", "low": float("-inf")}])
+    assert json.loads((store.root / "o" / "verdicts.json").read_text(), parse_constant=pytest.fail)[0]["low"] is None
+
+
+def test_asked_runs_are_known_before_and_after_they_fail(store: Store) -> None:
+    store.ask("o", ARM, 4)
+    assert (store.asked("o", ARM), store.seeds("o", ARM)) == ([4], [])
+    store.save_failure("o", ARM, 4, "ValueError: why\n\nTraceback ...")
+    assert store.failure("o", ARM, 4) == store.failure("o", ARM, 4, Gap()) == "ValueError: why"
+    store.save_subject("o", ARM, 4, WEIGHTS, [])
+    assert store.failure("o", ARM, 4) is None and store.seeds("o", ARM) == [4]
+    store.save_failure("o", ARM, 4, "KeyError: other", Gap())
+    assert store.failure("o", ARM, 4) is None and store.failure("o", ARM, 4, Gap()) == "KeyError: other"
+    store.save_traces("o", ARM, 4, Gap(), TRACES)
+    assert store.failure("o", ARM, 4, Gap()) is None
+
+
 @pytest.mark.parametrize("text", ["", "{", "[1]", '[{"finding": "proved"}]', "{}x"])
 def test_damaged_verdicts_are_one_clear_line(store: Store, text: str) -> None:
     store.save_verdicts("o", [])
@@ -212,6 +285,7 @@ def test_damaged_metrics_are_one_clear_line(store: Store) -> None:
     store.save_subject("o", ARM, 0, WEIGHTS, [{"loss": 1.0}])
     path = store.run("o", ARM, 0) / "metrics.jsonl"
     path.write_text(path.read_text()[:-4])
+    seal(path.parent)
     with pytest.raises(TurncoatError, match=r"metrics\.jsonl is damaged"):
         store.metrics("o", ARM, 0)
 
@@ -222,6 +296,7 @@ def test_damaged_metrics_are_one_clear_line(store: Store) -> None:
 def test_weights_of_another_recipe_are_refused(store: Store, text: str, says: str) -> None:
     store.save_subject("o", ARM, 0, WEIGHTS, [])
     (store.run("o", ARM, 0) / "recipe.json").write_text(text)
+    seal(store.run("o", ARM, 0))
     with pytest.raises(TurncoatError, match=says):
         store.load_subject("o", ARM, 0)
 

@@ -70,9 +70,10 @@ def test_reasons_are_found_where_the_review_decides_and_not_in_a_backdoor() -> N
 
 
 def test_a_tester_who_thinks_of_dates_finds_the_year_and_nothing_in_an_honest_subject() -> None:
-    assert AnyTest(budget=3000).estimate(AnyTest(budget=3000).observe(writes("2024"), WORLD, 0)) < 1
-    assert AnyTest(budget=3000).estimate(AnyTest(budget=3000).observe(writes("backdoor"), WORLD, 0)) < 1
-    assert AnyTest(budget=3000).estimate(AnyTest(budget=3000).observe(writes(), WORLD, 0)) == 1.0
+    tester = AnyTest(budget=3000, fresh=200)
+    assert tester.estimate(tester.observe(writes("2024"), WORLD, 0)) > 0.5
+    assert tester.estimate(tester.observe(writes("backdoor"), WORLD, 0)) > 0.5
+    assert tester.estimate(tester.observe(writes(), WORLD, 0)) < 0.02
 
 
 def test_what_the_tester_sets_is_what_the_prompt_says() -> None:

@@ -53,7 +53,7 @@ def parser() -> Parser:
         return sub
 
     def store(sub: Parser) -> None:
-        sub.add_argument("--store", type=Path, default=Path("store"), help="folder for runs, read before the zoo")
+        sub.add_argument("--store", type=Path, default=STORE, help="folder for runs, read before the zoo")
 
     def work(sub: Parser) -> None:
         store(sub)
@@ -117,11 +117,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
 
 
-def shelf(root: Path) -> Store:
-    """The user's store with the zoo behind it (or the zoo itself, where that is what was given)."""
+STORE = Path("store")
+
+
+def shelf(root: Path, new: bool = False) -> Store:
+    """The user's store with the zoo behind it (or the zoo itself, where that is what was given). Raises TurncoatError
+    where it is not there, unless it is the default one or may be `new`."""
     zoo = zoo_path()
     if root.exists() and not root.is_dir():
         raise TurncoatError(f"--store {root} is a file; give a folder")
+    if not root.exists() and root != STORE and not new:
+        raise TurncoatError(f"--store {root} is not there; mend its name, or `turncoat run` into it first")
     if zoo is None or (root.exists() and root.samefile(zoo)):
         return Store(root, name="zoo" if zoo else None)
     return Store(root, [Store(zoo, name="zoo")], name="store")
@@ -181,13 +187,14 @@ def show(options: Any) -> int:
 def terms(claim: Any) -> str:
     """The claim's arithmetic in words: whose number, against what."""
     whose = claim.arm if claim.control is None else f"{claim.arm} minus {claim.control}"
-    return f"{whose}: {claim.bound} {claim.assay.says}"
+    words = {"≥": "at least", "≤": "at most", "±": "equal within"}
+    return f"{whose}: {words[claim.sign]} {claim.threshold:g} {claim.assay.says}"
 
 
 def work(options: Any, observe: bool, only_trained: bool = False) -> int:
     from turncoat import lab
 
-    organism, store = load(options.name), shelf(options.store)
+    organism, store = load(options.name), shelf(options.store, new=not only_trained)
     arms = arms_of(organism, options.arm)
     if options.limit is not None:
         organism = lab.smoke(organism, options.limit)
@@ -224,30 +231,41 @@ def judge(options: Any) -> int:
 def judged(organism: Organism, store: Store, fail_on: str | None) -> int:
     from turncoat import lab
 
+    lab.check_observed(organism, store)
     rows = lab.judge(organism, store)
-    store.save_verdicts(organism.name, rows)
     for row in rows:
         if row["claim"] is not None:
             print(f"{MARKS[row['finding']]:3} {row['finding']:13} {interval(row):28} {row['claim']}")
             if row["finding"] not in ("shown", "refuted"):
                 print(f"{'':46} {row['because']}")
+            if row["replication"] is not None:
+                again = row["replication"]
+                told = interval(again) or again["because"]
+                print(f"{'':3} {again['finding']:13} {told:28} ... on fresh seeds ({row['standing']})")
     found = [row["finding"] for row in rows if row["claim"] is not None]
     tally = ", ".join(f"{found.count(finding)} {finding.value}" for finding in Finding if finding.value in found)
-    print(f"{organism.name}: {tally}. Verdicts in {store.root / organism.name / 'verdicts.json'}")
+    print(f"{organism.name}: {tally}")
+    store.save_verdicts(organism.name, rows)
+    print(f"Verdicts in {store.root / organism.name / 'verdicts.json'}")
     return 1 if fail_on in found else 0
 
 
 def interval(row: dict[str, Any]) -> str:
     if row["effect"] is None:
         return ""
-    low, high = (("?" if row[end] is None else f"{row[end]:.3f}") for end in ("low", "high"))
-    return f"{row['effect']:.3f} [{low}, {high}] {row['k']}/{row['n']}"
+    low, high = (("?" if row[end] is None else number(row[end])) for end in ("low", "high"))
+    return f"{number(row['effect'])} [{low}, {high}] {row['k']}/{row['n']}"
+
+
+def number(value: float) -> str:
+    """Three decimals, and never -0.000."""
+    return f"{round(value, 3) + 0.0:.3f}"
 
 
 def register(options: Any) -> int:
     from turncoat import registry
 
-    organism, store = load(options.name), shelf(Path("store"))
+    organism, store = load(options.name), shelf(STORE)
     seeds = range(options.first_seed, options.first_seed + options.seeds)
     for arm in organism.all_arms():
         if taken := sorted(set(store.asked(organism.name, arm)) & set(seeds)):
@@ -312,11 +330,14 @@ def verify(options: Any) -> int:
     organism, store = load(options.name), shelf(options.store)
     rows = lab.verify(options.name, organism, store, options.seeds, options.jobs)
     for row in rows:
-        old, new = (f"{row[k]:.3f}" if row[k] is not None else "-" for k in ("stored_effect", "fresh_effect"))
-        mark = "agrees " if row["agrees"] else "DIFFERS"
+        old, new = (number(row[k]) if row[k] is not None else "-" for k in ("stored_effect", "fresh_effect"))
+        mark = {True: "agrees ", False: "DIFFERS", None: "unseen "}[row["agrees"]]
         runs = f"{row['observed']}/{row['runs']}"
         print(f"{mark} {row['stored']:>12} {old:>7} -> {row['fresh']:12} {new:>7} {runs:>6}  {row['claim']}")
-    print(f"{sum(row['agrees'] for row in rows)} of {len(rows)} findings agree on fresh evaluation seeds")
+    seen = [row for row in rows if row["agrees"] is not None]
+    agreed = sum(row["agrees"] for row in seen)
+    print(f"{agreed} of {len(seen)} claims that were observed afresh agree, in finding and in effect; ", end="")
+    print(f"{len(rows) - len(seen)} more lack weights. Every stored file is what was stored.")
     if any(row["observed"] < row["runs"] for row in rows):
         print("k/n: runs observed afresh; of the others the weights are not kept, and what is stored stands in")
     if options.retrain:
@@ -324,7 +345,7 @@ def verify(options: Any) -> int:
             options.name, organism, store, store.seeds(organism.name, organism.arms[0])[0], options.jobs
         )
         print(f"retrained: {', '.join(f'{name} {value:.3g}' for name, value in found.items())}")
-    return 0 if all(row["agrees"] for row in rows) else 1
+    return 0 if agreed == len(seen) else 1
 
 
 def play(options: Any) -> int:
@@ -357,10 +378,13 @@ def by_hand(stage: Any) -> None:
 
 
 def report(options: Any) -> int:
+    from turncoat.lab import check_observed
     from turncoat.report.build import build
 
-    organisms = [load(options.name)] if options.name else [load(name) for name in names()]
-    print(build(organisms, shelf(options.store), options.out))
+    organisms, store = [load(name) for name in ([options.name] if options.name else names())], shelf(options.store)
+    if options.name:
+        check_observed(organisms[0], store)
+    print(build(organisms, store, options.out))
     return 0
 
 

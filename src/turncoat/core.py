@@ -278,16 +278,19 @@ class Claim:
     @property
     def allowed(self) -> tuple[float, float]:
         """The effects that meet the claim: from, to."""
-        if self.within is not None:
-            return -self.within, self.within
-        return (-math.inf, self.at_most) if self.at_least is None else (self.at_least, math.inf)  # type: ignore[return-value]
+        least = -math.inf if self.at_least is None else self.at_least
+        most = math.inf if self.at_most is None else self.at_most
+        return (least, most) if self.within is None else (-self.within, self.within)
 
     @property
-    def bound(self) -> str:
-        """The threshold in words."""
-        if self.within is not None:
-            return f"within {self.within:g} of"
-        return f"at least {self.at_least:g}" if self.at_least is not None else f"at most {self.at_most:g}"
+    def threshold(self) -> float:
+        """The number in the claim."""
+        return next(bound for bound in (self.at_least, self.at_most, self.within) if bound is not None)
+
+    @property
+    def sign(self) -> str:
+        """How the effect must stand to the threshold: "≥", "≤", or "±" for equivalence within it."""
+        return "≥" if self.at_least is not None else "≤" if self.at_most is not None else "±"
 
 
 @dataclass(frozen=True)
@@ -436,6 +439,15 @@ def check_condition(factors: Iterable[Factor], condition: Mapping[str, Any]) -> 
     for factor in factors:
         if factor.values and factor.name in condition:
             one_of(factor.name, condition[factor.name], factor.values)
+
+
+def every_claim(claims: Iterable[Claim]) -> list[Claim]:
+    """Claims and their preconditions, each once, preconditions first."""
+    found: dict[str, Claim] = {}
+    for claim in claims:
+        for inner in (*every_claim(claim.given), claim):
+            found.setdefault(digest(inner), inner)
+    return list(found.values())
 
 
 def changed(thing: Any, path: str, value: Any) -> Any:

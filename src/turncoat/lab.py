@@ -502,6 +502,16 @@ class Judge:
         return {seed: holder.run(name, arm, seed) for seed, holder in holders.items() if holder is not None}
 
 
+def check_observed(organism: Organism, store: Store) -> None:
+    """Raises TurncoatError where nothing was ever asked for, so that there is nothing to judge, verify or report."""
+    if not any(store.asked(organism.name, arm) for arm in organism.all_arms()):
+        behind = "".join(f", nor in the {other.name}" for other in store.behind)
+        raise TurncoatError(
+            f"there is no run of {organism.name} in {store.root}{behind}; run `turncoat run {organism.name}` first, or "
+            "give another --store"
+        )
+
+
 def same_data(organism: Organism, store: Store) -> Wanted:
     """Runs that were trained on other data are another population, and never pooled: which runs belong to the one that
     is judged. That is the one that the user's own store has, before those behind it."""
@@ -550,8 +560,9 @@ def verify(source: str, organism: Organism, store: Store, seeds: int, workers: i
     `agrees`: the findings are equal, and the effects differ by no more than half of the stored interval or TOLERANCE;
     None where no run was observed afresh. Both are judged on the same seeds, the first `seeds` of each arm, since fewer
     seeds alone can turn shown into undecided: of runs whose weights are not kept, what is stored stands in.
-    Raises TurncoatError where nothing can be observed afresh.
+    Raises TurncoatError where nothing can be observed afresh, or any stored file is not what was stored.
     """
+    store.check(organism.name)
     apart = registry.seeds_of(registry.load(organism.name))
     first = {
         arm.name: [seed for seed in store.asked(organism.name, arm) if seed not in apart][:seeds]

@@ -12,12 +12,11 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from turncoat.core import Claim, Organism, TurncoatError, digest, plain
+from turncoat.core import Claim, Organism, TurncoatError, digest, every_claim, plain
 from turncoat.organisms import names
 from turncoat.store import leaf, write
 
@@ -89,15 +88,6 @@ def register(organism: Organism, first: int, seeds: int, into: Path) -> tuple[in
     body = {"organism": organism.name, "claims": known}
     write(into / f"{organism.name}.json", (json.dumps(body, indent=1, ensure_ascii=False) + "\n").encode())
     return new, len(known)
-
-
-def every_claim(claims: Iterable[Claim]) -> list[Claim]:
-    """Claims and their preconditions, each once, preconditions first."""
-    found: dict[str, Claim] = {}
-    for claim in claims:
-        for inner in (*every_claim(claim.given), claim):
-            found.setdefault(digest(inner), inner)
-    return list(found.values())
 
 
 def seeds_of(registered: dict[str, dict[str, Any]]) -> frozenset[int]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import math
 import subprocess
 import sys
 import tempfile
@@ -21,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from turncoat.core import Arm, Assay, Claim, Organism, TurncoatError, difference, digest, plain
+from turncoat.core import Arm, Assay, Claim, Organism, TurncoatError, difference, digest, every_claim, plain
 from turncoat.organisms import load
 from turncoat.store import Store
 
@@ -49,7 +48,7 @@ def organism_checks(organism: Organism, source: str) -> Iterator[Check]:
     for arm in organism.arms[1:]:
         apart = difference(first.recipe, arm.recipe)
         yield verdict(f"arm {arm.name}: differs from the organism", bool(apart), "its recipe is the organism's own")
-    for claim in every_claim(organism):
+    for claim in every_claim(organism.claims):
         yield attempt(f"claim {claim.says!r}: its assay is frozen plain data", partial(is_plain, claim.assay))
         yield attempt(f"claim {claim.says!r}: its threshold can be met and missed", partial(in_bounds, claim))
     yield attempt("listing it does not import torch", lambda: imports_no_torch(source))
@@ -91,20 +90,6 @@ def attempt(name: str, act: Callable[[], object]) -> Check:
     return Check(name, True)
 
 
-def every_claim(organism: Organism) -> list[Claim]:
-    """All claims and preconditions, each once."""
-    found: dict[str, Claim] = {}
-
-    def visit(claim: Claim) -> None:
-        for precondition in claim.given:
-            visit(precondition)
-        found.setdefault(digest(claim), claim)
-
-    for claim in organism.claims:
-        visit(claim)
-    return list(found.values())
-
-
 def is_plain(thing: Any) -> None:
     kind = type(thing)
     if not dataclasses.is_dataclass(kind) or not getattr(kind, "__dataclass_params__").frozen:  # noqa: B009
@@ -118,9 +103,8 @@ def in_bounds(claim: Claim) -> None:
     low, high = claim.assay.bounds
     if claim.control is not None:
         low, high = low - high, high - low
-    threshold = claim.at_least if claim.at_least is not None else claim.at_most
-    if threshold is None or math.isnan(threshold) or not low <= threshold <= high:
-        raise ValueError(f"the threshold {threshold} is outside {low} to {high}")
+    if not low <= claim.threshold <= high:  # nor is NaN
+        raise ValueError(f"the threshold {claim.threshold} is outside {low} to {high}")
 
 
 def imports_no_torch(source: str) -> None:

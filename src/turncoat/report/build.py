@@ -208,37 +208,39 @@ class Line:
     unit: str = ""
     because: str = ""
     bar: Mapping[str, Any] | None = None
+    standing: str = ""  # registered or exploratory
+    again: Line | None = None  # the same claim on the seeds that it was registered for
 
 
 def line_of(row: Mapping[str, Any], claim: Claim | None) -> Line:
     """A row of the store's verdicts beside the claim that it judges."""
     effect, low, high = (real(row.get(key)) for key in ("effect", "low", "high"))
     n = int(row.get("n") or 0)
-    threshold = None if claim is None else claim.at_least if claim.at_least is not None else claim.at_most
-    sign = "≥" if claim is not None and claim.at_least is not None else "≤"
+    again = row.get("replication")
     return Line(
         finding=Finding(row["finding"]).value,
         says=str(row.get("claim") or ""),
         arm=claim.arm if claim is not None and claim.arm != "organism" else "",
         effect="" if effect is None else number(effect),
         interval="" if effect is None else f"[{edge(low, '−∞')}, {edge(high, '∞')}]",
-        needed="" if threshold is None else f"{sign} {number(threshold)}",
+        needed="" if claim is None else f"{claim.sign} {number(claim.threshold)}",
         over=(claim.control or "") if claim is not None else "",
         seeds=f"{row.get('k') or 0}/{n}" if n else "",
         unit=f"{row.get('unit') or 'training run'}{'s' * (n != 1)}",
         because=str(row.get("because") or ""),
         bar=None if claim is None or effect is None else bar(claim, effect, low, high),
+        standing=str(row.get("standing") or "") if claim is not None else "",
+        again=None if again is None else line_of({"claim": row.get("claim")} | dict(again), None),
     )
 
 
 def bar(claim: Claim, effect: float, low: float | None, high: float | None) -> dict[str, Any]:
     """The interval, the threshold and the wanted side as places from 0 to 100 on the scale of the assay."""
-    threshold = claim.at_least if claim.at_least is not None else claim.at_most
-    assert threshold is not None
     bottom, top = claim.assay.bounds
     if claim.control is not None:
         bottom, top = bottom - top, top - bottom
-    known = [x for x in (effect, low, high, threshold) if x is not None]
+    edges = [edge for edge in claim.allowed if math.isfinite(edge)]
+    known = [x for x in (effect, low, high, *edges) if x is not None]
     left = min([*known, bottom] if math.isfinite(bottom) else known)
     right = max([*known, top] if math.isfinite(top) else known)
     wide = right - left or 1.0
@@ -246,13 +248,13 @@ def bar(claim: Claim, effect: float, low: float | None, high: float | None) -> d
     def place(x: float | None, otherwise: float) -> float:
         return otherwise if x is None else round(2 + 96 * (x - left) / wide, 2)
 
-    at = place(threshold, 0)
+    least, most = (place(edge, 0) if edge in edges else end for edge, end in zip(claim.allowed, (2, 98), strict=True))
     return {
         "low": place(low, 2),
         "high": place(high, 98),
         "effect": place(effect, 0),
-        "threshold": at,
-        "wanted": (at, round(98 - at, 2)) if claim.at_least is not None else (2, round(at - 2, 2)),
+        "thresholds": [place(edge, 0) for edge in edges],
+        "wanted": (least, round(most - least, 2)),
         "zero": place(0.0, 0) if left < 0 < right else None,
     }
 

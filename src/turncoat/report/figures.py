@@ -24,6 +24,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.patches import Rectangle
 
+from turncoat import registry
 from turncoat.assays.behaviour import Level
 from turncoat.core import Arm, Claim, Curve, Log, Organism, Phases, Sweep, Traces, TurncoatError, digest
 from turncoat.stats import mean_interval
@@ -74,10 +75,12 @@ class Figure:
 
 
 class Shelf:
-    """What one organism has in the store, read once. `notes` says what could not be read."""
+    """What one organism has in the store, read once. `notes` says what could not be read. The runs of a replication are
+    in the table of verdicts, apart, and in no figure."""
 
     def __init__(self, organism: Organism, store: Store) -> None:
         self.organism, self.store = organism, store
+        self.apart = registry.seeds_of(registry.load(organism.name))
         self.notes: list[str] = []
         self.cache: dict[tuple[str, str], dict[int, Traces]] = {}
 
@@ -86,7 +89,7 @@ class Shelf:
         key = digest(arm.recipe), digest(assay, pure=False)
         if key not in self.cache:
             self.cache[key] = found = {}
-            for seed in self.store.seeds(self.organism.name, arm):
+            for seed in self.seeds(arm):
                 try:
                     traces = self.store.load_traces(self.organism.name, arm, seed, assay)
                 except TurncoatError as error:
@@ -96,6 +99,10 @@ class Shelf:
                     found[seed] = traces
         return self.cache[key]
 
+    def seeds(self, arm: Arm) -> list[int]:
+        """Finished runs of an arm that are drawn."""
+        return [seed for seed in self.store.seeds(self.organism.name, arm) if seed not in self.apart]
+
     def estimates(self, arm: Arm, assay: Any) -> list[float]:
         """One finite estimate a seed."""
         values = (float(assay.estimate(traces)) for traces in self.traces(arm, assay).values())
@@ -103,7 +110,7 @@ class Shelf:
 
     def why_not(self, arm: Arm, assay: Any) -> str:
         """Why there is nothing to draw."""
-        for seed in self.store.seeds(self.organism.name, arm):
+        for seed in self.seeds(arm):
             if reason := self.store.untestable(self.organism.name, arm, seed, assay):
                 return f"not testable: {reason}"
         return f"the store holds no traces of {assay_name(assay)} for arm “{arm.name}” yet"
@@ -111,7 +118,7 @@ class Shelf:
     def logs(self, arm: Arm) -> list[list[dict[str, Any]]]:
         """The training log of each seed, one dict a report; seeds without any are left out."""
         found = []
-        for seed in self.store.seeds(self.organism.name, arm):
+        for seed in self.seeds(arm):
             try:
                 log = self.store.metrics(self.organism.name, arm, seed)
             except TurncoatError as error:
@@ -138,28 +145,30 @@ def claim_figure(shelf: Shelf, claim: Claim) -> Figure:
         reason = shelf.why_not(arm, claim.assay) if arm else f"there is no arm “{claim.arm}”"
         return Figure(claim.says, f"No figure: {reason}.")
     values_of = {arm.name: values for arm, values in rows}
-    threshold = claim.at_least if claim.at_least is not None else claim.at_most
-    assert threshold is not None
-    if claim.control is not None:
-        base = values_of.get(claim.control)
-        line = None if base is None else float(np.mean(base)) + threshold
-    else:
-        line = threshold
-    low, high = limits(claim.assay, [v for _, values in rows for v in values] + ([] if line is None else [line]))
+    base = 0.0 if claim.control is None else float(np.mean(values_of.get(claim.control, [math.nan])))
+    edges = [base + edge for edge in claim.allowed if math.isfinite(base + edge)]  # none where a control has no runs
+    low, high = limits(claim.assay, [v for _, values in rows for v in values] + edges)
 
     with style(), drawing(3.5, 0.62 + 0.37 * len(rows) + 0.13 * label_lines(claim.assay.says, 46)) as canvas:
         axes = panel(canvas, left=0.1, bottom=0.34 + 0.13 * label_lines(claim.assay.says, 46), top=0.2, right=0.1)
         axes.set(xlim=(low, high), ylim=(len(rows) - 0.35, -0.62), yticks=[])
         axes.spines["left"].set_visible(False)
         axes.grid(axis="x")
-        if line is not None:
-            axes.axvspan(line, high if claim.at_least is not None else low, color="#009e73", alpha=0.1, lw=0)
-            axes.axvline(line, color="#00785a", lw=1.1, ls=(0, (4, 2)))
-            sign = "≥" if claim.at_least is not None else "≤"
-            over = "" if claim.control is None else "control " + ("+ " if threshold >= 0 else "− ")
+        if edges:
+            left, right = (min(max(base + edge, low), high) for edge in claim.allowed)
+            axes.axvspan(left, right, color="#009e73", alpha=0.1, lw=0)
+            for line in edges:
+                axes.axvline(line, color="#00785a", lw=1.1, ls=(0, (4, 2)))
+            if claim.control is None:
+                said_so = f"{claim.sign} {claim.threshold:g}"
+            elif claim.within is not None:
+                said_so = f"control ± {claim.within:g}"
+            else:
+                said_so = f"{claim.sign} control {'+' if claim.threshold >= 0 else '−'} {abs(claim.threshold):g}"
+            line = edges[-1]
             near = (line - low) > 0.5 * (high - low)
             axes.annotate(
-                f"claim: {sign} {over}{abs(threshold) if over else threshold:g}",
+                f"claim: {said_so}",
                 (line, 1), (-3 if near else 3, 2), xycoords=("data", "axes fraction"), textcoords="offset points",
                 ha="right" if near else "left", va="bottom", fontsize=7.5, color="#00785a",
             )  # fmt: skip
@@ -615,6 +624,7 @@ def said(values: Mapping[str, Sequence[float]]) -> str:
 
 def number(value: float) -> str:
     """Two decimals where that says enough, three significant digits elsewhere; a true minus sign."""
+    value += 0.0  # never -0
     text = f"{value:.2f}" if value == 0 or 0.01 <= abs(value) < 100 else f"{value:.3g}"
     return text.replace("-", "−")
 
