@@ -92,6 +92,112 @@ def test_one_broken_job_spoils_no_other(organism: Any, tmp_path: Path, monkeypat
     assert store.seeds("toy", organism.arms[0]) == [0, 2]
 
 
+def test_no_run_is_dropped(organism: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seven runs are asked for, and two of them raise: one in training, one when it is observed."""
+    monkeypatch.setenv("TOY_BREAKS", "1")
+    monkeypatch.setenv("TOY_UNSEEN", str(lab.EVALUATION + 3))
+    store = Store(tmp_path)
+    with pytest.raises(TurncoatError, match=r"2 of 7 jobs failed"):
+        lab.execute(lab.plan(TOY, organism, store, 7, arms=("organism",)), 2)
+    row = by_claim(lab.judge(organism, store))["It is able."]
+    assert (row["finding"], row["effect"]) == ("invalid", None)
+    assert row["because"].startswith(
+        "2 of 7 runs gave no number: organism, seed 1 raised ValueError: broken on purpose"
+    )
+    assert "organism, seed 3 raised RuntimeError: not to be seen (observing Read)" in row["because"]
+    traceback = (store.run("toy", organism.arms[0], 1) / "failure.txt").read_text()
+    assert "Traceback" in traceback and "toy.py" in traceback
+    monkeypatch.delenv("TOY_BREAKS")
+    monkeypatch.delenv("TOY_UNSEEN")
+    lab.execute(lab.plan(TOY, organism, store, 7, arms=("organism",)), 2)  # mended, it goes on from there
+    row = by_claim(lab.judge(organism, store))["It is able."]
+    assert (row["finding"], row["n"]) == ("shown", 7)
+
+
+def test_a_run_that_was_killed_counts(organism: Any, tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    jobs = lab.plan(TOY, organism, store, 7, arms=("organism",))
+    lab.execute(jobs[:5], 1)
+    assert by_claim(lab.judge(organism, store))["It is able."]["finding"] == "shown"
+    lab.ask(jobs)  # what `execute` does first; and then the power went
+    because = by_claim(lab.judge(organism, store))["It is able."]["because"]
+    assert because.startswith("2 of 7 runs gave no number: organism, seed 5 was asked for and is not finished")
+
+
+def test_a_diverged_run_says_so(organism: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOY_DIVERGES", "2")
+    store = Store(tmp_path)
+    with pytest.raises(TurncoatError, match="training diverged: number is not finite after 10 updates"):
+        lab.execute(lab.plan(TOY, organism, store, 6, arms=("organism",)), 1)
+    row = by_claim(lab.judge(organism, store))["It is able."]
+    assert row["finding"] == "invalid" and "training diverged" in row["because"]
+
+
+def test_weights_that_are_gone_before_they_were_observed_count(finished: Store, organism: Any) -> None:
+    wider = replace(organism, claims=(replace(organism.claims[0], assay=replace(organism.claims[0].assay, n=7)),))
+    point = next(arm for arm in organism.all_arms() if arm.role == "sweep")
+    found = lab.estimates(organism, point, wider.claims[0].assay, finished)
+    assert not found.values and "its weights are not kept" in found.lost[0]
+
+
+def test_what_is_observed_is_what_is_stored(tmp_path: Path) -> None:
+    """An organism whose arrays lie in memory in another order, and that is rounded when it is stored."""
+    source = str(Path(__file__).with_name("toy_layout.py"))
+    organism, store = load(source), Store(tmp_path)
+    lab.execute(lab.plan(source, organism, store, 5), 1)
+    at_once = lab.judge(organism, store)
+    apart = Store(tmp_path / "apart")
+    lab.execute(lab.plan(source, organism, apart, 5, observe=False), 1)
+    lab.execute(lab.plan(source, organism, apart, 5), 1)
+    assert [row["effect"] for row in lab.judge(organism, apart)] == [row["effect"] for row in at_once]
+    assert at_once[0]["effect"] == 0.5
+
+
+def test_every_run_says_what_it_was_made_by(finished: Store, organism: Any) -> None:
+    found = finished.provenance("toy", organism.arms[0], 0)
+    assert {"python", "torch", "numpy", "turncoat", "machine", "data"} <= set(found)
+    assert found["data"] == {}
+
+
+def test_runs_trained_on_other_data_are_never_pooled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = str(Path(__file__).with_name("toy_layout.py"))
+    organism = load(source)
+    zoo = Store(tmp_path / "zoo", name="zoo")
+    lab.execute(lab.plan(source, organism, zoo, 5), 1)
+    monkeypatch.setenv("TOY_DATA", "of another Python")
+    front = Store(tmp_path / "store", [zoo], name="store")
+    lab.execute(lab.plan(source, organism, front, 6, first=5), 1)
+    row = lab.judge(organism, front)[0]
+    assert (row["n"], row["store"]) == (6, "store")
+    assert lab.judge(organism, zoo)[0]["n"] == 5
+
+
+def test_nothing_to_judge_is_an_error(organism: Any, tmp_path: Path) -> None:
+    with pytest.raises(TurncoatError, match="there is no run of toy in"):
+        lab.check_observed(organism, Store(tmp_path))
+    with pytest.raises(TurncoatError, match="nothing to verify"):
+        lab.verify(TOY, organism, Store(tmp_path), 5, 1)
+
+
+@pytest.mark.parametrize(("effect", "n", "agrees"), [(1.0, 1, True), (0.0, 1, False), (0.96, 5, True), (0.9, 5, False)])
+def test_verify_compares_effects_too(effect: float, n: int, agrees: bool) -> None:
+    old = {"finding": "undecided", "effect": 1.0, "low": 1.0 if n > 1 else None, "high": 1.0 if n > 1 else None, "n": n}
+    assert lab.agree(old, old | {"effect": effect}) == agrees
+
+
+def test_verify_finds_a_flipped_bit(finished: Store, organism: Any, tmp_path: Path) -> None:
+    import shutil
+
+    copy = Store(tmp_path / "copy", name="copy")
+    shutil.copytree(finished.root, copy.root)
+    path = next(copy.root.glob("*/*/seed-*/traces/*.parquet"))
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(bytes(data))
+    with pytest.raises(TurncoatError, match="it is not what was stored"):
+        lab.verify(TOY, organism, copy, 5, 1)
+
+
 def test_smoke_runs_are_cut_and_kept_apart(organism: Any, tmp_path: Path) -> None:
     cut = lab.smoke(organism, 2)
     assert [arm.recipe.updates for arm in cut.arms] == [2, 2, 2]

@@ -228,3 +228,64 @@ def test_one_seed_has_no_interval_and_equal_seeds_have_a_point() -> None:
     assert mean_interval([0.3]) == (0.3, -math.inf, math.inf)
     assert mean_interval([0.3, 0.4], [0.1])[1:] == (-math.inf, math.inf)
     assert mean_interval([0.5, 0.5]) == (0.5, 0.5, 0.5)
+
+
+# -- nothing is dropped, nothing is out of bounds ------------------------------------------------------------
+
+
+def test_a_lost_run_makes_the_claim_invalid_and_is_named() -> None:
+    verdict = judge(AT_LEAST, [9.0] * 5, lost=["organism, seed 3 raised RuntimeError: no", "organism, seed 5: killed"])
+    assert verdict.finding is Finding.INVALID and verdict.effect is None
+    assert verdict.because == (
+        "2 of 7 runs gave no number: organism, seed 3 raised RuntimeError: no; organism, seed 5: killed"
+    )
+    assert judge(AT_LEAST, [], lost=["organism, seed 0 raised KeyError"]).finding is Finding.INVALID
+
+
+def test_an_estimate_outside_its_bounds_is_an_error_of_the_assay() -> None:
+    verdict = judge(replace(AT_LEAST, at_least=0.5), [15.0] * 5, bounds=(0, 1))
+    assert verdict.finding is Finding.INVALID and "an error of the assay: it gave 15" in verdict.because
+    assert judge(replace(AT_LEAST, at_least=0.5), [1 + 1e-12] * 5, bounds=(0, 1)).finding is Finding.SHOWN
+    assert judge(AT_LEAST, [0.5] * 5, [-2.0] * 5, bounds=(0, 1)).finding is Finding.INVALID
+
+
+@given(
+    st.lists(st.floats(0, 1), min_size=1, max_size=12), st.none() | st.lists(st.floats(0, 1), min_size=1, max_size=9)
+)
+def test_intervals_hold_their_effect_and_are_never_minus_nought(
+    values: list[float], control: list[float] | None
+) -> None:
+    verdict = judge(replace(AT_LEAST, at_least=0.5), values, control, bounds=(0, 1))
+    assert verdict.effect is not None and verdict.low is not None and verdict.high is not None
+    assert verdict.low <= verdict.effect <= verdict.high
+    assert all(math.copysign(1, number) > 0 or number < 0 for number in (verdict.effect, verdict.low, verdict.high))
+
+
+# -- equivalence -----------------------------------------------------------------------------------------------
+
+EQUAL = Claim("They do not differ.", None, within=0.05, control="control")
+
+
+@pytest.mark.parametrize(
+    ("values", "control", "finding"),
+    [
+        ([0.50, 0.51, 0.49, 0.50, 0.50], [0.50, 0.50, 0.51, 0.49, 0.50], Finding.SHOWN),
+        ([0.70, 0.71, 0.69, 0.70, 0.70], [0.50, 0.50, 0.51, 0.49, 0.50], Finding.REFUTED),
+        ([0.30, 0.31, 0.29, 0.30, 0.30], [0.50, 0.50, 0.51, 0.49, 0.50], Finding.REFUTED),
+        ([0.55, 0.51, 0.59, 0.55, 0.55], [0.50, 0.50, 0.51, 0.49, 0.50], Finding.UNDECIDED),
+        ([0.10, 0.90, 0.50, 0.40, 0.60], [0.50, 0.50, 0.51, 0.49, 0.50], Finding.UNDECIDED),  # equal means, wide
+        ([0.50, 0.50, 0.50, 0.50], [0.50, 0.50, 0.50, 0.50, 0.50], Finding.UNDECIDED),  # too few
+    ],
+)
+def test_equivalence_needs_the_whole_interval_within_the_margin(
+    values: list[float], control: list[float], finding: Finding
+) -> None:
+    assert judge(EQUAL, values, control).finding is finding
+    assert judge(EQUAL, control, values).finding is finding or len(control) != len(values)
+
+
+@pytest.mark.parametrize("bounds", [{}, {"within": 0.1, "at_least": 0.2}, {"within": 0.1}, {"within": -0.1}])
+def test_a_claim_has_one_threshold_and_a_margin_needs_a_control(bounds: dict[str, float]) -> None:
+    control = "control" if bounds.get("within", 1) < 0 else None
+    with pytest.raises(ValueError, match="needs exactly one|positive margin and needs a control"):
+        Claim("It is.", None, control=control, **bounds)

@@ -1,0 +1,111 @@
+"""Thresholds came first: what git can show of it, in a repository made for the test, and of this one."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from turncoat import lab, registry
+from turncoat.core import Organism, every_claim
+from turncoat.organisms import load, names
+from turncoat.store import Store
+
+TOY = str(Path(__file__).with_name("toy.py"))
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty repository, in which one's own registrations are made."""
+    monkeypatch.chdir(tmp_path)
+    git("init", "-q")
+    git("config", "user.email", "test@example.com")
+    git("config", "user.name", "test")
+    return tmp_path
+
+
+def git(*words: str) -> str:
+    return subprocess.run(["git", *words], check=True, capture_output=True, text=True).stdout
+
+
+def commit(*paths: str) -> None:
+    git("add", *paths)
+    git("commit", "-q", "-m", "next")
+    for known in (registry.first_registered, registry.first_commits, registry.is_ancestor):
+        known.cache_clear()
+
+
+def replicate(organism: Organism, store: Store) -> None:
+    lab.execute(lab.plan(TOY, organism, store, 5, first=100, arms=("organism", "control")), 1)
+
+
+def able(organism: Organism, store: Store) -> dict[str, Any]:
+    return next(row for row in lab.judge(organism, store) if row["claim"] == "It is able.")
+
+
+def test_a_claim_that_came_first_is_registered(place: Path) -> None:
+    organism, store = load(TOY), Store(place / "store")
+    assert able(organism, store)["standing"] == "exploratory"
+    new, total = registry.register(organism, 100, 5, place / "registry")
+    assert new == total == len(every_claim(organism.claims))
+    commit("registry")
+    replicate(organism, store)
+    row = able(organism, store)
+    assert row["standing"] == "registered" and row["finding"] == "not yet run"  # no other seeds
+    assert row["replication"]["finding"] == "shown" and row["replication"]["n"] == 5
+    commit("store")
+    assert able(organism, store)["standing"] == "registered"
+    assert registry.register(organism, 100, 5, place / "registry") == (0, total)
+
+
+def test_a_claim_that_came_with_its_data_or_after_it_is_exploratory(place: Path) -> None:
+    organism, store = load(TOY), Store(place / "store")
+    registry.register(organism, 100, 5, place / "registry")
+    replicate(organism, store)
+    assert able(organism, store)["standing"] == "exploratory"  # in no commit
+    commit("registry", "store")
+    assert able(organism, store)["standing"] == "exploratory"  # in one commit
+
+
+@pytest.mark.parametrize("what", ["threshold", "assay", "recipe", "seeds"])
+def test_whoever_changes_a_claim_afterwards_has_not_registered_it(place: Path, what: str) -> None:
+    organism, store = load(TOY), Store(place / "store")
+    registry.register(organism, 100, 5, place / "registry")
+    commit("registry")
+    replicate(organism, store)
+    claim = organism.claims[0]
+    if what == "threshold":
+        claim = replace(claim, at_least=0.4)
+    elif what == "assay":
+        claim = replace(claim, assay=replace(claim.assay, n=7))
+    elif what == "recipe":
+        arms = (replace(organism.arms[0], recipe=replace(organism.arms[0].recipe, target=0.8)), *organism.arms[1:])
+        organism = replace(organism, arms=arms)
+    else:
+        path = place / "registry" / "toy.json"
+        path.write_text(path.read_text().replace("104", "105"))
+        commit("registry")
+    assert registry.standing(organism, claim, {}) == "exploratory"
+
+
+@pytest.mark.parametrize("name", names())
+def test_what_the_table_calls_registered_is_shown_by_git(name: str) -> None:
+    """In this repository: every claim is registered, and those with a replication came before its data."""
+    if git("-C", str(ROOT), "rev-parse", "--is-shallow-repository").strip() != "false":
+        pytest.fail("this clone is shallow: fetch all of its history, from which it is read what came first")
+    organism, zoo = load(name), Store(ROOT / "zoo", name="zoo")
+    registered = registry.load(name)
+    missing = [claim.says for claim in organism.claims if registry.claim_id(organism, claim) not in registered]
+    assert not missing, f"run `turncoat register {name}`"
+    shown = {row["claim"]: row for row in zoo.load_verdicts(name) or []}
+    arms = {arm.name: arm for arm in organism.all_arms()}
+    again = lab.Judge(organism, zoo, lambda arm, seed: seed in registry.seeds_of(registered))
+    for claim in organism.claims:
+        if shown[claim.says]["standing"] == "registered":
+            wanted = [arms[name] for name in (claim.arm, claim.control) if name]
+            runs = {arm.name: again.folders(arm, claim.assay) for arm in wanted}
+            assert all(runs.values()) and registry.standing(organism, claim, runs) == "registered", claim.says
