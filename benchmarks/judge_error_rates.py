@@ -23,6 +23,8 @@ THRESHOLD = 0.8  # of a level; a control sits at 0.5 with the same kind of sprea
 CONTROL = 0.5
 SIZES = (5, 10, 20)
 OFFSETS = (-0.15, -0.05, 0.0, 0.05, 0.10, 0.15)  # true mean minus threshold
+MARGIN = 0.2  # of an equivalence: two standard deviations of a seed
+APART = (0.0, 0.1, 0.2, 0.3, 0.4)
 CHECKED = 20  # draws in each cell that are also put to `judge`
 
 Draw = Callable[[np.random.Generator, float, tuple[int, int]], np.ndarray]
@@ -54,8 +56,9 @@ def bimodal(rng: np.random.Generator, mean: float, shape: tuple[int, int]) -> np
 KINDS = (Kind("normal", normal), Kind("beta", beta), Kind("bimodal", bimodal))
 
 
-def decide(x: np.ndarray, y: np.ndarray | None, threshold: float) -> np.ndarray:
-    """Findings [r] as -1, 0, 1 for r simulated experiments: arms x [r, n], controls y [r, m] or None."""
+def decide(x: np.ndarray, y: np.ndarray | None, least: float, most: float = np.inf) -> np.ndarray:
+    """Findings [r] as -1, 0, 1 for r simulated experiments: arms x [r, n], controls y [r, m] or None. The claim is met
+    by effects from `least` to `most`."""
     n = x.shape[1]
     groups = [x] if y is None else [x, y]
     parts = np.stack([group.var(1, ddof=1) / group.shape[1] for group in groups])
@@ -63,10 +66,11 @@ def decide(x: np.ndarray, y: np.ndarray | None, threshold: float) -> np.ndarray:
     base = 0.0 if y is None else y.mean(1)
     effect, error = x.mean(1) - base, np.sqrt(parts.sum(0))
     half = stats.t.ppf((1 + CONFIDENCE) / 2, parts.sum(0) ** 2 / (parts**2 / spare).sum(0)) * error
-    k = (x - np.reshape(base, (-1, 1)) >= threshold).sum(1)
+    each = x - np.reshape(base, (-1, 1))
+    k = ((each >= least) & (each <= most)).sum(1)
     floor, ceiling = np.array([clopper_pearson(each, n) for each in range(n + 1)]).T
-    shown = (effect - half >= threshold) & (floor[k] >= PREVALENCE)
-    refuted = (effect + half < threshold) & (ceiling[k] <= 1 - PREVALENCE)
+    shown = (effect - half >= least) & (effect + half <= most) & (floor[k] >= PREVALENCE)
+    refuted = ((effect + half < least) | (effect - half > most)) & (ceiling[k] <= 1 - PREVALENCE)
     return shown.astype(int) - refuted.astype(int)
 
 
@@ -84,6 +88,17 @@ def rates(kind: Kind, n: int, offset: float, controlled: bool, repetitions: int)
     return {finding: float((found == code).mean()) for code, finding in enumerate(FINDINGS, -1)}
 
 
+def equivalence(kind: Kind, n: int, apart: float, repetitions: int) -> dict[Finding, float]:
+    """How often each finding is reached on "equal within MARGIN", where the true means are `apart`."""
+    rng = np.random.default_rng([n, round(1000 * apart), 7, *kind.name.encode()])
+    x, y = (kind.draw(rng, mean, (repetitions, n)) for mean in (CONTROL + apart, CONTROL))
+    found = decide(x, y, -MARGIN, MARGIN)
+    claim = Claim(says="simulated", assay=None, within=MARGIN, control="control")
+    for row in range(CHECKED):
+        assert FINDINGS[found[row] + 1] is judge(claim, x[row].tolist(), y[row].tolist()).finding
+    return {finding: float((found == code).mean()) for code, finding in enumerate(FINDINGS, -1)}
+
+
 def percent(share: float) -> str:
     return f"{100 * share:.1f}"
 
@@ -97,6 +112,16 @@ def table_of_findings(repetitions: int) -> None:
                 cells = [rates(kind, n, offset, controlled, repetitions) for offset in OFFSETS]
                 body = [f"{percent(cell[Finding.SHOWN])} / {percent(cell[Finding.REFUTED])}" for cell in cells]
                 print(f"| {kind.name} | {'against a control' if controlled else 'level'} | {n} | {' | '.join(body)} |")
+
+
+def table_of_equivalence(repetitions: int) -> None:
+    print(f"| seeds | n | {' | '.join(f'{apart:g}' for apart in APART)} |")
+    print("|---|--:|" + "--:|" * len(APART))
+    for kind in KINDS:
+        for n in SIZES:
+            cells = [equivalence(kind, n, apart, repetitions) for apart in APART]
+            body = [f"{percent(cell[Finding.SHOWN])} / {percent(cell[Finding.REFUTED])}" for cell in cells]
+            print(f"| {kind.name} | {n} | {' | '.join(body)} |")
 
 
 def table_of_peeking(repetitions: int) -> None:
@@ -125,6 +150,8 @@ def main() -> None:
     repetitions = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
     print(f"Percent shown / percent refuted, by true mean minus threshold ({repetitions} repetitions):\n")
     table_of_findings(repetitions)
+    print(f'\nPercent shown / percent refuted of "equal within {MARGIN}", by how far apart the true means are:\n')
+    table_of_equivalence(repetitions)
     print("\nPercent shown at the threshold, by when one looks:\n")
     table_of_peeking(repetitions)
     print("\nUpper limit on percent shown, by the share of runs that meet the threshold by themselves (exact):\n")
