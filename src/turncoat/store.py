@@ -17,12 +17,14 @@ through to the stores `behind` it (the zoo).
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import hashlib
 import json
 import math
 import os
 import tempfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -213,13 +215,15 @@ class Store:
         return self.holder(organism, arm, seed, leaf(assay)) is not None
 
     def save_traces(self, organism: str, arm: Arm, seed: int, assay: Any, traces: Traces) -> None:
-        """One parquet file; the frames, and what was observed, travel in its metadata."""
+        """One parquet file; the frames (compressed, which metadata are not) and what was observed travel in its metadata."""
         import io
 
         import polars as pl
 
         buffer = io.BytesIO()
-        notes = {"frames": json.dumps(traces.frames), "assay": json.dumps(plain(assay, pure=False))}
+        notes = {"assay": json.dumps(plain(assay, pure=False))}
+        if traces.frames:
+            notes["frames"] = base64.b85encode(zlib.compress(json.dumps(traces.frames).encode(), 9)).decode()
         columns = {name: np.ascontiguousarray(column) for name, column in traces.columns.items()}
         pl.DataFrame(columns).write_parquet(buffer, compression="zstd", metadata=notes)
         folder = self.run(organism, arm, seed)
@@ -236,8 +240,10 @@ class Store:
             return None
         try:
             frame = pl.read_parquet(io.BytesIO(data))
-            frames = tuple(json.loads(pl.read_parquet_metadata(io.BytesIO(data)).get("frames", "[]")))
-        except (pl.exceptions.PolarsError, ValueError, OSError) as error:
+            packed = pl.read_parquet_metadata(io.BytesIO(data)).get("frames")
+            none = packed is None or packed == "[]"  # the latter in files of before frames were packed
+            frames = () if none else tuple(json.loads(zlib.decompress(base64.b85decode(packed))))
+        except (pl.exceptions.PolarsError, ValueError, OSError, zlib.error) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             where = f"{organism}, {arm.name}, seed {seed}: {leaf(assay)}"
             raise TurncoatError(f"{where} is damaged ({reason}); delete it and run again") from None
