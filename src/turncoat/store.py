@@ -215,7 +215,7 @@ class Store:
         return self.holder(organism, arm, seed, leaf(assay)) is not None
 
     def save_traces(self, organism: str, arm: Arm, seed: int, assay: Any, traces: Traces) -> None:
-        """One parquet file; the frames (compressed, which metadata are not) and what was observed travel in its metadata."""
+        """One parquet file; frames (compressed, which metadata are not) and what was observed travel in its metadata."""
         import io
 
         import polars as pl
@@ -241,8 +241,10 @@ class Store:
         try:
             frame = pl.read_parquet(io.BytesIO(data))
             packed = pl.read_parquet_metadata(io.BytesIO(data)).get("frames")
-            none = packed is None or packed == "[]"  # the latter in files of before frames were packed
-            frames = () if none else tuple(json.loads(zlib.decompress(base64.b85decode(packed))))
+            if packed is None or packed == "[]":  # the latter in files from before frames were compressed
+                frames: tuple[Any, ...] = ()
+            else:
+                frames = tuple(json.loads(zlib.decompress(base64.b85decode(packed))))
         except (pl.exceptions.PolarsError, ValueError, OSError, zlib.error) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             where = f"{organism}, {arm.name}, seed {seed}: {leaf(assay)}"
