@@ -215,7 +215,7 @@ class Store:
         return self.holder(organism, arm, seed, leaf(assay)) is not None
 
     def save_traces(self, organism: str, arm: Arm, seed: int, assay: Any, traces: Traces) -> None:
-        """One parquet file; frames (compressed, which metadata are not) and what was observed travel in its metadata."""
+        """One parquet file; its metadata hold the frames (compressed, which metadata are not) and the assay."""
         import io
 
         import polars as pl
