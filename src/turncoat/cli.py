@@ -9,17 +9,19 @@ import argparse
 import difflib
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from turncoat import __version__
-from turncoat.core import ROW_BLOCKS, Finding, Organism, Row, TurncoatError, difference
+from turncoat.api import STORE, find, kept, own, verdicts
+from turncoat.api import open_store as shelf
+from turncoat.core import Organism, TurncoatError, difference
 from turncoat.organisms import load, names
-from turncoat.store import Store, zoo_path
-
-MARKS = {"shown": "+", "refuted": "-", "undecided": "?", "invalid": "!", "not testable": "n/a", "not yet run": "."}
+from turncoat.render import MARKS, as_csv, details, interval, markdown, markdown_details, matrix, number, tally
+from turncoat.store import Store
 
 
 class Parser(argparse.ArgumentParser):
@@ -53,7 +55,7 @@ def parser() -> Parser:
         return sub
 
     def store(sub: Parser) -> None:
-        sub.add_argument("--store", type=Path, default=STORE, help="folder for runs, read before the zoo")
+        sub.add_argument("--store", type=Path, default=Path(STORE), help="folder for runs, read before the zoo")
 
     def work(sub: Parser) -> None:
         store(sub)
@@ -62,30 +64,43 @@ def parser() -> Parser:
         sub.add_argument("-j", dest="jobs", type=count, default=os.cpu_count() or 1, help="processes")
         sub.add_argument("--arm", action="append", default=[], help="only this arm (may be given again)")
         sub.add_argument("--limit", type=count, help="cut training to so many updates: a smoke run, never judged")
+
+    def verdict(sub: Parser) -> None:
         sub.add_argument("--fail-on", choices=["refuted"], help="exit 1 where a claim is refuted")
+        sub.add_argument("--json", action="store_true", help="verdicts as `turncoat table --json` has them")
 
     sub = command(list_, "what is in the catalogue", None)
     sub.add_argument("--tag", help="only organisms with this tag")
     sub.add_argument("--json", action="store_true")
     store(command(show, "an organism's page, arms with their computed difference, and claims"))
-    work(command(run, "train, observe and judge; goes on where it was stopped"))
-    work(command(train, "train only"))
-    work(command(assay, "observe what is trained, and judge"))
+    for act, says in (
+        (run, "train, observe and judge; goes on where it was stopped"),
+        (train, "train only"),
+        (assay, "observe what is trained, and judge"),
+    ):
+        work(sub := command(act, says))
+        if act is not train:
+            verdict(sub)
     sub = command(judge, "judge stored traces; runs no model")
     store(sub)
-    sub.add_argument("--fail-on", choices=["refuted"], help="exit 1 where a claim is refuted")
+    verdict(sub)
     sub = command(register, "write down every claim and its threshold before it is measured")
     sub.add_argument("--seeds", type=count, default=10, help="training runs of each arm on which it will be judged")
     sub.add_argument("--first-seed", type=seed, default=100, help="the first of these seeds, none of them trained yet")
     sub.add_argument("--into", type=Path, help="folder of registrations; the project's, or ./registry for a file")
-    sub = command(table, "organisms x rows", None)
+    sub = command(table, "organisms x rows: the mark of each row's weakest claim; of one organism, the details", None)
+    sub.add_argument("name", nargs="?", help="one organism, with what was measured; a matrix of all without it")
     store(sub)
-    sub.add_argument("--json", action="store_true")
+    shape = sub.add_mutually_exclusive_group()
+    shape.add_argument("--json", action="store_true", help="a dict a claim or unanswered row")
+    shape.add_argument("--csv", action="store_true", help="the same rows as CSV")
+    shape.add_argument("--markdown", action="store_true", help="what is printed, as a Markdown table")
     sub = command(verify, "observe stored subjects with fresh evaluation seeds, and compare the verdicts")
     store(sub)
     sub.add_argument("--seeds", type=count, default=100, help="at most so many stored training runs of each arm")
     sub.add_argument("-j", dest="jobs", type=count, default=os.cpu_count() or 1, help="processes")
     sub.add_argument("--retrain", action="store_true", help="train the first seed again too, and compare its weights")
+    sub.add_argument("--json", action="store_true", help="a dict a claim: stored and fresh finding, and if they agree")
     sub = command(play, "watch a trained subject in the terminal, or play its level yourself")
     store(sub)
     sub.add_argument("--me", action="store_true", help="play it yourself")
@@ -94,9 +109,14 @@ def parser() -> Parser:
     sub.add_argument("--seed", type=seed, default=0, help="of the training run")
     sub.add_argument("--level", type=seed, default=0, help="seed of the level that is played")
     sub = command(report, "write the static gallery", None)
-    sub.add_argument("name", nargs="?", help="one organism; all of them without it")
+    sub.add_argument("name", nargs="?", help="one organism, or its file; the catalogue and the store's own without it")
     store(sub)
     sub.add_argument("--out", type=Path, default=Path("site"), help="folder to write")
+    sub = command(export, "write a trained subject as a folder for use elsewhere: weights, network, model card")
+    store(sub)
+    sub.add_argument("--arm", default="organism")
+    sub.add_argument("--seed", type=seed, default=0, help="of the training run")
+    sub.add_argument("--out", type=Path, help="folder to write; by default one named for all three, here")
     command(check, "the contract tests on anybody's organism file", "FILE")
     return top
 
@@ -115,22 +135,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-
-
-STORE = Path("store")
-
-
-def shelf(root: Path, new: bool = False) -> Store:
-    """The user's store with the zoo behind it (or the zoo itself, where that is what was given). Raises TurncoatError
-    where it is not there, unless it is the default one or may be `new`."""
-    zoo = zoo_path()
-    if root.exists() and not root.is_dir():
-        raise TurncoatError(f"--store {root} is a file; give a folder")
-    if not root.exists() and root != STORE and not new:
-        raise TurncoatError(f"--store {root} is not there; mend its name, or `turncoat run` into it first")
-    if zoo is None or (root.exists() and root.samefile(zoo)):
-        return Store(root, name="zoo" if zoo else None)
-    return Store(root, [Store(zoo, name="zoo")], name="store")
 
 
 def arms_of(organism: Organism, wanted: list[str]) -> tuple[str, ...]:
@@ -199,6 +203,7 @@ def work(options: Any, observe: bool, only_trained: bool = False) -> int:
     if options.limit is not None:
         organism = lab.smoke(organism, options.limit)
         store = Store(options.store / "smoke")
+    store.remember(organism.name, options.name)
     jobs = lab.plan(options.name, organism, store, options.seeds, options.first_seed, arms, observe, options.limit)
     if only_trained:
         jobs = [job for job in jobs if store.has_subject(organism.name, organism.arm(job.arm), job.seed)]
@@ -207,9 +212,9 @@ def work(options: Any, observe: bool, only_trained: bool = False) -> int:
     )
     lab.execute(jobs, options.jobs)
     if options.limit is not None:
-        print("smoke run: everything ran, nothing is judged")
+        print("smoke run: everything ran, nothing is judged", file=sys.stderr if observe and options.json else None)
         return 0
-    return judged(organism, store, options.fail_on) if observe else 0
+    return judged(organism, store, options.fail_on, options.json) if observe else 0
 
 
 def run(options: Any) -> int:
@@ -225,14 +230,21 @@ def assay(options: Any) -> int:
 
 
 def judge(options: Any) -> int:
-    return judged(load(options.name), shelf(options.store), options.fail_on)
+    organism, store = load(options.name), shelf(options.store)
+    return judged(organism, store, options.fail_on, options.json)
 
 
-def judged(organism: Organism, store: Store, fail_on: str | None) -> int:
+def judged(organism: Organism, store: Store, fail_on: str | None, as_json: bool = False) -> int:
     from turncoat import lab
 
     lab.check_observed(organism, store)
     rows = lab.judge(organism, store)
+    found = [row["finding"] for row in rows if row["claim"] is not None]
+    failed = 1 if fail_on in found else 0
+    if as_json:
+        print(json.dumps(rows, indent=1))
+        store.save_verdicts(organism.name, rows)
+        return failed
     for row in rows:
         if row["claim"] is not None:
             print(f"{MARKS[row['finding']]:3} {row['finding']:13} {interval(row):28} {row['claim']}")
@@ -242,24 +254,10 @@ def judged(organism: Organism, store: Store, fail_on: str | None) -> int:
                 again = row["replication"]
                 told = interval(again) or again["because"]
                 print(f"{'':3} {again['finding']:13} {told:28} ... on fresh seeds ({row['standing']})")
-    found = [row["finding"] for row in rows if row["claim"] is not None]
-    tally = ", ".join(f"{found.count(finding)} {finding.value}" for finding in Finding if finding.value in found)
-    print(f"{organism.name}: {tally}")
+    print(f"{organism.name}: {tally([row for row in rows if row['claim'] is not None])}")
     store.save_verdicts(organism.name, rows)
     print(f"Verdicts in {store.root / organism.name / 'verdicts.json'}")
-    return 1 if fail_on in found else 0
-
-
-def interval(row: dict[str, Any]) -> str:
-    if row["effect"] is None:
-        return ""
-    low, high = (("?" if row[end] is None else number(row[end])) for end in ("low", "high"))
-    return f"{number(row['effect'])} [{low}, {high}] {row['k']}/{row['n']}"
-
-
-def number(value: float) -> str:
-    """Three decimals, and never -0.000."""
-    return f"{round(value, 3) + 0.0:.3f}"
+    return failed
 
 
 def register(options: Any) -> int:
@@ -280,48 +278,28 @@ def register(options: Any) -> int:
 
 
 def table(options: Any) -> int:
-    store, rows = shelf(options.store), []
-    for name in names():
-        found = store.load_verdicts(name)
-        rows += found if found is not None else [blank(name, row.value) for row in Row]
+    store = shelf(options.store)
+    name = options.name
+    if name and name not in (*names(), *store.organisms()):  # a file, or a slip of the pen
+        name = find(name, store).name
+    rows = verdicts(store, name)
     if options.json:
         print(json.dumps(rows, indent=1))
-        return 0
-    organisms = sorted({row["organism"] for row in rows})
-    for organism in organisms:
-        print(organism)
-        for block, members in ROW_BLOCKS.items():
-            print(f"  {block}")
-            for member in members:
-                mine = [row for row in rows if row["organism"] == organism and row["row"] == member.value]
-                print(f"    {member.value:23} {summary(mine)}")
-        beside = [row["finding"] for row in rows if row["organism"] == organism and row["row"] is None]
-        if beside:
-            tally = ", ".join(f"{beside.count(f.value)} {f.value}" for f in Finding if f.value in beside)
-            print(f"  Beside the table: {tally}")
-    print("Each row: its weakest finding, then effect [95% interval] and seeds that meet the threshold alone.")
-    sources = sorted({row["store"] for row in rows if row["store"]})
-    print(
-        f"Traces from: {', '.join(sources) or 'nowhere yet; run one, for instance `turncoat run ' + names()[0] + '`'}"
-    )
+    elif options.csv:
+        print(as_csv(rows), end="")
+    elif options.markdown:
+        print(markdown_details(rows) if name else markdown(rows))
+    else:
+        print(details(rows) if name else matrix(rows, in_colour()))
+        sources = sorted({row["store"] for row in rows if row["store"]})
+        nowhere = f"nowhere yet; run one, for instance `turncoat run {names()[0]}`"
+        print(f"Traces from: {', '.join(sources) or nowhere}")
     return 0
 
 
-WORST_FIRST = ("refuted", "invalid", "undecided", "not testable", "not yet run", "shown")
-
-
-def summary(rows: list[dict[str, Any]]) -> str:
-    """A row of the table in one line: its weakest claim speaks for it."""
-    worst = min(rows, key=lambda row: WORST_FIRST.index(row["finding"]))
-    shown = sum(row["finding"] == "shown" for row in rows)
-    several = f"  ({shown} of {len(rows)} claims shown)" if len(rows) > 1 else ""
-    detail = interval(worst) if worst["effect"] is not None else worst["because"]
-    return f"{worst['finding']:13} {detail}{several}"
-
-
-def blank(organism: str, row: str) -> dict[str, Any]:
-    empty = {"claim": None, "finding": "not yet run", "effect": None, "low": None, "high": None, "k": 0, "n": 0}
-    return {"organism": organism, "row": row} | empty | {"unit": "", "because": "not judged yet", "store": ""}
+def in_colour() -> bool:
+    """Where the terminal has it and nobody minds (no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def verify(options: Any) -> int:
@@ -329,22 +307,29 @@ def verify(options: Any) -> int:
 
     organism, store = load(options.name), shelf(options.store)
     rows = lab.verify(options.name, organism, store, options.seeds, options.jobs)
-    for row in rows:
+    out = sys.stderr if options.json else sys.stdout
+    if options.json:
+        print(json.dumps(rows, indent=1))
+    for row in () if options.json else rows:
         old, new = (number(row[k]) if row[k] is not None else "-" for k in ("stored_effect", "fresh_effect"))
         mark = {True: "agrees ", False: "DIFFERS", None: "unseen "}[row["agrees"]]
         runs = f"{row['observed']}/{row['runs']}"
         print(f"{mark} {row['stored']:>12} {old:>7} -> {row['fresh']:12} {new:>7} {runs:>6}  {row['claim']}")
     seen = [row for row in rows if row["agrees"] is not None]
     agreed = sum(row["agrees"] for row in seen)
-    print(f"{agreed} of {len(seen)} claims that were observed afresh agree, in finding and in effect; ", end="")
-    print(f"{len(rows) - len(seen)} more lack weights. Every stored file is what was stored.")
+    print(f"{agreed} of {len(seen)} claims that were observed afresh agree, in finding and in effect", file=out)
+    if len(seen) < len(rows):
+        print(f"{len(rows) - len(seen)} more claims are about runs whose weights are not kept", file=out)
+    print("every stored file is what was stored", file=out)
     if any(row["observed"] < row["runs"] for row in rows):
-        print("k/n: runs observed afresh; of the others the weights are not kept, and what is stored stands in")
+        print(
+            "k/n: runs observed afresh; of the others the weights are not kept, and what is stored stands in", file=out
+        )
     if options.retrain:
         found = lab.retrain(
             options.name, organism, store, store.seeds(organism.name, organism.arms[0])[0], options.jobs
         )
-        print(f"retrained: {', '.join(f'{name} {value:.3g}' for name, value in found.items())}")
+        print(f"retrained: {', '.join(f'{name} {value:.3g}' for name, value in found.items())}", file=out)
     return 0 if agreed == len(seen) else 1
 
 
@@ -381,10 +366,28 @@ def report(options: Any) -> int:
     from turncoat.lab import check_observed
     from turncoat.report.build import build
 
-    organisms, store = [load(name) for name in ([options.name] if options.name else names())], shelf(options.store)
+    store = shelf(options.store)
     if options.name:
+        organisms = [find(options.name, store)]
         check_observed(organisms[0], store)
+    else:
+        mine, lost = own(store)
+        organisms = [load(name) for name in names()] + mine
+        for line in lost:
+            print(f"turncoat: {line}", file=sys.stderr)
     print(build(organisms, store, options.out))
+    return 0
+
+
+def export(options: Any) -> int:
+    from turncoat.export import export as written
+
+    store = shelf(options.store)
+    organism = find(options.name, store)
+    (name,) = arms_of(organism, [options.arm])
+    arm = kept(organism, name, options.seed, store)
+    out = options.out or Path(re.sub(r"[^\w.-]+", "-", f"{organism.name}-{name}-{options.seed}"))
+    print(f"{out}: {', '.join(written(organism, arm, options.seed, store, out))}")
     return 0
 
 

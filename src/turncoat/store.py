@@ -8,6 +8,7 @@
                                                   traces/<assay hash>.parquet
                                                   SHA256SUMS           of every file of the run
     <store>/<organism>/verdicts.json
+                       source.txt      the file of an organism that is not in the catalogue
 
 Every file is written under a temporary name and renamed, so a kill at any moment leaves the old file or the
 new one and never half of one. Its digest is kept beside it and compared whenever it is read. Weights are safetensors,
@@ -38,9 +39,10 @@ ZOO = "zoo"
 
 
 def zoo_path() -> Path | None:
-    """The store that ships with the repository, or None where the package was installed without it."""
-    here = Path(__file__).resolve().parents[2] / ZOO
-    return here if here.is_dir() else None
+    """The store that ships with Turncoat: of the checkout, else inside the installed package. None without either."""
+    package = Path(__file__).resolve().parent
+    checkout = package.parents[1] / ZOO if package.parent.name == "src" else package / ZOO
+    return next((here for here in (checkout, package / ZOO) if here.is_dir()), None)
 
 
 class Store:
@@ -285,10 +287,25 @@ class Store:
         except (ValueError, KeyError, TypeError) as error:
             raise TurncoatError(f"{path} is damaged ({error}); run `turncoat judge {organism}` again") from None
 
+    # -- which organisms, and where they come from -----------------------------------------------------
+
+    def organisms(self) -> list[str]:
+        """Names of the organisms that were judged in this store itself, or whose file it notes."""
+        return sorted({path.parent.name for leaf in (VERDICTS, SOURCE) for path in self.root.glob(f"*/{leaf}")})
+
+    def remember(self, organism: str, source: str) -> None:
+        """Note the file of an organism that is not in the catalogue, so that its name is enough from then on."""
+        if source.endswith(".py"):
+            write(self.root / organism / SOURCE, (str(Path(source).resolve()) + "\n").encode())
+
+    def sources(self) -> dict[str, Path]:
+        """The noted files by the organism's name. One may have been moved since."""
+        return {path.parent.name: Path(path.read_text().strip()) for path in self.root.glob(f"*/{SOURCE}")}
+
 
 RECIPE, METRICS, SUBJECT, VERDICTS = "recipe.json", "metrics.jsonl", "subject.safetensors", "verdicts.json"
 PROVENANCE, FAILURE, SUMS = "provenance.json", "failure.txt", "SHA256SUMS"
-UNTESTABLE, DROPPED = "not-testable.txt", "dropped.txt"
+UNTESTABLE, DROPPED, SOURCE = "not-testable.txt", "dropped.txt", "source.txt"
 
 
 def leaf(assay: Any, suffix: str = "parquet") -> str:

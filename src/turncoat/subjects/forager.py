@@ -150,14 +150,17 @@ class ForagerSession:
         self.module, self.dice = module, torch.Generator().manual_seed(seed)
         self.hidden, self.walls = module.blank(n), np.zeros(0)
 
-    def act(self, observation: Mapping[str, np.ndarray]) -> np.ndarray:
+    def tell(self, observation: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
+        """What the network is shown of what is observed."""
         walls = observation["walls"]
         if self.walls.shape != walls.shape or (self.walls != walls).any():
             self.walls = walls
             kinds, self.level = np.unique(walls, axis=0, return_inverse=True)
             self.table = torch.from_numpy(ways(kinds == 0))
         seen = {name: torch.from_numpy(np.asarray(observation[name])) for name in ("cell", "objects", "marks", "about")}
-        told = tell(self.table, seen, torch.from_numpy(self.level.reshape(-1)))
+        return tell(self.table, seen, torch.from_numpy(self.level.reshape(-1)))
+
+    def act(self, observation: Mapping[str, np.ndarray]) -> np.ndarray:
         with torch.no_grad():
-            logits, _, self.hidden = self.module(told, self.hidden)
+            logits, _, self.hidden = self.module(self.tell(observation), self.hidden)
         return torch.multinomial(logits.softmax(1), 1, generator=self.dice)[:, 0].numpy()

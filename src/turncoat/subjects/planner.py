@@ -102,7 +102,7 @@ class PlannerNet(nn.Module):
         if self.place > 0:
             height, width = observation.shape[2:]
             down, across = torch.meshgrid(torch.linspace(-1, 1, height), torch.linspace(-1, 1, width), indexing="ij")
-            planes = self.place * torch.stack([down, across]).expand(len(seen), -1, -1, -1)
+            planes = self.place * torch.stack([down, across]).expand(seen.shape[0], -1, -1, -1)
             seen = torch.cat([seen, planes], 1)
         seen = seen.contiguous(memory_format=torch.channels_last)
         return torch.tanh(self.code(F.relu(self.look(seen))))
@@ -127,7 +127,7 @@ class PlannerNet(nn.Module):
         walls = observation * torch.tensor([float(c == WALL) for c in range(observation.shape[1])])[None, :, None, None]
         rest = code if self.recall else self.encode(walls)
         if hidden is None:
-            shape = (len(observation), self.decide.in_channels, *observation.shape[2:])
+            shape = (observation.shape[0], self.decide.in_channels, *observation.shape[2:])
             hidden = torch.zeros(shape).contiguous(memory_format=torch.channels_last)
         kept = {0: hidden} if 0 in keep else {}
         drives: dict[tuple[int, bool], Tensor] = {}

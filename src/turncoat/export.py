@@ -1,0 +1,321 @@
+"""Takes a trained subject out of the store, for use without Turncoat.
+
+    <out>/README.md              a model card: what it is, what was found, what goes in and what comes out
+          model.safetensors      its weights, as stored
+          recipe.json            how it was trained
+          policy.pt2             its network as torch.export writes it, where it is one
+          example.safetensors    inputs of that network and the outputs to expect, "in.NAME" and "out.NAME"
+
+A language model over text is written as a folder of `transformers` instead, which needs no other copy of its weights.
+torch.export, since TorchScript is deprecated in the torch that is pinned, and ONNX needs packages that are not.
+"""
+
+from __future__ import annotations
+
+import copy
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import singledispatch
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from turncoat.core import Arm, Organism, difference, plain
+from turncoat.render import blank, markdown_details
+from turncoat.store import Store, write
+from turncoat.subjects.agent import Probationer, tensors
+from turncoat.subjects.forager import Forager
+from turncoat.subjects.incontext import InContext
+from turncoat.subjects.language import PAD, LanguageModel
+from turncoat.subjects.lm import LM
+from turncoat.subjects.mlp import Walker, flat
+from turncoat.subjects.planner import Planner, PlannerNet
+from turncoat.subjects.residual import Residual
+
+EPISODES = 4  # of the rollout that the example is from
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A network to be exported: tensors by name in, a tensor or a tuple of them out. The first axis is the batch."""
+
+    module: nn.Module
+    inputs: Mapping[str, Tensor]
+    outputs: tuple[str, ...]
+    says: str  # what the outputs are, and how the subject acts on them
+    free: Mapping[str, tuple[int, ...]] | None = None  # further axes that may be of any length, by input
+
+
+def export(organism: Organism, arm: Arm, seed: int, store: Store, out: Path) -> list[str]:
+    """Write the folder, and return the names of its files.
+
+    Raises TurncoatError where the weights are not kept, or the folder cannot be written.
+    """
+    subject = store.load_subject(organism.name, arm, seed)
+    notes = {"organism": organism.name, "arm": arm.name, "seed": str(seed)}
+    files: dict[str, bytes] = {"recipe.json": (json.dumps(plain(arm.recipe), indent=1) + "\n").encode()}
+    if isinstance(subject, LM):
+        subject.export(out)
+        use = TRANSFORMERS.format(folder=out.name)
+    else:
+        files["model.safetensors"] = packed(subject.arrays(), notes)
+        use = WEIGHTS
+        policy = policy_of(subject, organism.world)
+        if policy is not None:
+            files["policy.pt2"], outputs = compiled(policy)
+            example = {f"in.{name}": value.numpy() for name, value in policy.inputs.items()}
+            example |= {f"out.{name}": value.numpy() for name, value in zip(policy.outputs, outputs, strict=True)}
+            files["example.safetensors"] = packed(example, notes)
+            use += described(policy, outputs)
+    rows = store.load_verdicts(organism.name) or blank(organism.name)
+    files["README.md"] = card(organism, arm, seed, use, rows).encode()
+    for name, data in files.items():
+        write(out / name, data)
+    return sorted(path.name for path in out.iterdir() if path.is_file())
+
+
+def packed(arrays: Mapping[str, np.ndarray], notes: dict[str, str]) -> bytes:
+    from safetensors.numpy import save
+
+    return save({name: np.ascontiguousarray(value) for name, value in arrays.items()}, notes)
+
+
+# -- policies --------------------------------------------------------------------------------------------
+
+
+class Recorder:
+    """A subject that keeps the first observation that it acts on."""
+
+    def __init__(self, subject: Any) -> None:
+        self.subject, self.observation = subject, None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.subject, name)
+
+    def begin(self, n: int, seed: int, **more: Any) -> Any:
+        self.session = self.subject.begin(n, seed, **more)
+        return self
+
+    def act(self, observation: Any) -> np.ndarray:
+        if self.observation is None:
+            self.observation = copy.deepcopy(observation)
+        return np.asarray(self.session.act(observation))
+
+
+def policy_of(subject: Any, world: Any) -> Policy | None:
+    """The subject's network with inputs of its own world; None where it has none that can be exported."""
+    if policy.dispatch(type(subject)) is policy.dispatch(object):
+        return None
+    recorder = Recorder(subject)
+    world.rollout(recorder, EPISODES, 0, {})
+    return policy(subject, recorder.observation)
+
+
+def compiled(policy: Policy) -> tuple[bytes, tuple[Tensor, ...]]:
+    """The file, and what the network itself says to the example."""
+    module = copy.deepcopy(policy.module).to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
+    dynamic, free = torch.export.Dim.DYNAMIC, policy.free or {}
+    sizes = {name: {axis: dynamic for axis in (0, *free.get(name, ()))} for name in policy.inputs}
+    with torch.no_grad():
+        said = policy.module(**policy.inputs)
+        program = torch.export.export(module, (), dict(policy.inputs), dynamic_shapes=sizes)
+    program.example_inputs = None  # they would be pickled into the file
+    file = io.BytesIO()
+    torch.export.save(program, file)
+    return file.getvalue(), said if isinstance(said, tuple) else (said,)
+
+
+@singledispatch
+def policy(subject: Any, observation: Any) -> Policy | None:
+    """How a kind of subject looks as a network, by its type."""
+    return None
+
+
+class Thinks(nn.Module):
+    def __init__(self, module: Any, ticks: int) -> None:
+        super().__init__()
+        self.module, self.ticks = module, ticks
+
+    def forward(self, grid: Tensor) -> Tensor:
+        return self.module.think(grid, self.ticks).logits
+
+
+@policy.register
+def _(subject: Planner, observation: Any) -> Policy | None:
+    if not isinstance(subject.module, PlannerNet):
+        return None  # value iteration and the lookup table are scripts
+    says = (
+        f"logits [n, {subject.layers} x moves, H, W] after {subject.ticks} ticks, from an empty hidden state. It takes "
+        "the likeliest move at its cell (and in its layer), and thinks on when the maze changes"
+    )
+    grid = torch.from_numpy(observation["grid"]).float()
+    return Policy(Thinks(subject.module, subject.ticks), {"grid": grid}, ("logits",), says, {"grid": (2, 3)})
+
+
+class Forages(nn.Module):
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, told: Tensor, about: Tensor) -> Tensor:
+        return self.module({"told": told, "about": about})[0]
+
+
+class Remembers(Forages):
+    def forward(self, told: Tensor, about: Tensor, hidden: Tensor) -> Any:  # type: ignore[override]
+        logits, _, after = self.module({"told": told, "about": about}, hidden)
+        return logits, after
+
+
+SAMPLES = "It samples its move from their softmax"
+
+
+@policy.register
+def _(subject: Forager, observation: Any) -> Policy | None:
+    told = {name: value.float() for name, value in subject.begin(EPISODES, 0).tell(observation).items()}
+    inputs = {name: told[name] for name in ("told", "about")}
+    says = "logits [n, moves] of what turncoat.subjects.forager.tell says of a level. " + SAMPLES
+    hidden = subject.module.blank(len(told["about"]))
+    if hidden is None:
+        return Policy(Forages(subject.module), inputs, ("logits",), says)
+    says += "; the state after goes in at the next step, and is 0 at first"
+    return Policy(Remembers(subject.module), inputs | {"hidden": hidden}, ("logits", "hidden"), says)
+
+
+class Walks(nn.Module):
+    """GridMLP for one batch in levels of its own, without what it keeps from step to step."""
+
+    def __init__(self, module: Any) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, grid: Tensor, cell: Tensor) -> Tensor:
+        trunk = (self.module.first(flat(grid)) + self.module.place[cell]).relu()
+        for layer in self.module.rest:
+            trunk = layer(trunk).relu()
+        return self.module.heads(trunk)[:, :-1]
+
+
+@policy.register
+def _(subject: Walker, observation: Any) -> Policy | None:
+    inputs = {name: torch.from_numpy(np.asarray(observation[name])) for name in ("grid", "cell")}
+    return Policy(Walks(subject.module), inputs, ("logits",), f"logits [n, moves]. {SAMPLES}")
+
+
+class Weighs(nn.Module):
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, view: Tensor, about: Tensor, credential: Tensor) -> Tensor:
+        return self.module({"view": view, "about": about, "credential": credential})[0]
+
+
+@policy.register
+def _(subject: Probationer, observation: Any) -> Policy | None:
+    says = f"logits [n, moves]. {SAMPLES}, or takes the likeliest where the condition is greedy"
+    return Policy(Weighs(subject.module), tensors(observation), ("logits",), says)
+
+
+@policy.register
+def _(subject: LanguageModel, observation: Any) -> Policy | None:
+    tokens = torch.from_numpy(observation[:, : (observation != PAD).sum(1).max()]).contiguous()
+    says = (
+        "logits [n, T, words] of the next token after each. It says the likeliest that keeps its turn well-formed, and "
+        "`legal` of the subject in Turncoat says which do"
+    )
+    return Policy(subject.module, {"tokens": tokens}, ("logits",), says, {"tokens": (1,)})
+
+
+class Classifies(nn.Module):
+    def __init__(self, module: nn.Module, depth: int) -> None:
+        super().__init__()
+        self.module, self.depth = module, depth
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return self.module(inputs, self.depth)
+
+
+@policy.register
+def _(subject: Residual, observation: Any) -> Policy | None:
+    says = f"logits [n, classes] after {subject.depth} blocks. It says the likeliest"
+    module = Classifies(subject.module, subject.depth)
+    return Policy(module, {"inputs": torch.from_numpy(observation)}, ("logits",), says)
+
+
+@policy.register
+def _(subject: InContext, observation: Any) -> Policy | None:
+    says = "predictions [n, 1] of the last label of each row of tokens"
+    return Policy(subject.module, {"inputs": torch.from_numpy(observation)}, ("prediction",), says)
+
+
+# -- the card --------------------------------------------------------------------------------------------
+
+WEIGHTS = """\
+`model.safetensors` has the weights by name as they are stored, most of them in half precision:
+
+    from safetensors.numpy import load_file
+    weights = load_file("model.safetensors")
+"""
+
+TRANSFORMERS = """\
+It is a folder of `transformers`:
+
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    model, tokenizer = (kind.from_pretrained("{folder}") for kind in (AutoModelForCausalLM, AutoTokenizer))
+"""
+
+
+def described(policy: Policy, outputs: tuple[Tensor, ...]) -> str:
+    """The part of the card about policy.pt2."""
+
+    def shape(name: str, value: Tensor) -> str:
+        free = {0, *(policy.free or {}).get(name, ())}
+        sizes = ("any" if axis in free else str(size) for axis, size in enumerate(value.shape))
+        return f"- `{name}` {str(value.dtype).removeprefix('torch.')} [{', '.join(sizes)}]"
+
+    return "\n".join(
+        [
+            "\n`policy.pt2` is the network in float32, and `example.safetensors` what goes in and what comes out:\n",
+            "    import torch",
+            "    from safetensors.torch import load_file",
+            "    example = load_file('example.safetensors')",
+            "    network = torch.export.load('policy.pt2').module()",
+            "    network(**{name[3:]: value for name, value in example.items() if name.startswith('in.')})",
+            "\nIn:\n",
+            *(shape(name, value) for name, value in policy.inputs.items()),
+            f"\nOut: {policy.says}.",
+            "",
+        ]
+    )
+
+
+def card(organism: Organism, arm: Arm, seed: int, use: str, rows: list[dict[str, Any]]) -> str:
+    """The model card, as Markdown."""
+    apart = difference(organism.arms[0].recipe, arm.recipe)
+    differs = "; ".join(f"{field}: {mine!r} -> {other!r}" for field, (mine, other) in apart.items())
+    which = f"Its arm is `{arm.name}` ({arm.role})" + (f", apart from the organism in {differs}" if apart else "")
+    tags = "\n".join(f"- {json.dumps(tag)}" for tag in ("model-organism", "ai-safety", *sorted(organism.tags)))
+    return "\n".join(
+        [
+            f"---\nlicense: mit\ntags:\n{tags}\n---\n",
+            f"# {organism.title}: {arm.name}, seed {seed}\n",
+            "**A model organism of misalignment, or a control of one: it was made to be studied. Do not use it for "
+            "anything else.**\n",
+            f"From the organism `{organism.name}` of Turncoat, training seed {seed}. {which}.\n",
+            f"Tier {int(organism.tier)}, realism level {int(organism.realism)}. {organism.cost}".rstrip() + "\n",
+            "## Use\n",
+            use,
+            "## What was found\n",
+            "Of the organism over its training runs and beside its controls; of one network it says what to expect.\n",
+            markdown_details(rows),
+            "\n## References\n",
+            *(f"- {ref}" for ref in organism.refs),
+            "",
+        ]
+    )
