@@ -32,6 +32,7 @@ import numpy as np
 from turncoat import registry
 from turncoat.core import Arm, Claim, Finding, NotTestable, Organism, Row, TurncoatError, Verdict, digest
 from turncoat.organisms import load
+from turncoat.render import EXPLORATORY
 from turncoat.stats import MIN_SEEDS as FEWEST
 from turncoat.store import PROVENANCE, Store, verdict_row
 
@@ -539,7 +540,7 @@ def reads_data(recipe: Any) -> bool:
 def row(organism: Organism, name: Row | None, claim: str | None, verdict: Verdict, source: str) -> dict[str, Any]:
     """A row of the table as JSON: the contract of `turncoat table --json`."""
     head = {"organism": organism.name, "row": None if name is None else name.value, "claim": claim}
-    tail = {"store": source, "standing": registry.EXPLORATORY, "replication": None}
+    tail = {"store": source, "standing": EXPLORATORY, "replication": None}
     return head | finite(verdict_row(verdict)) | tail
 
 

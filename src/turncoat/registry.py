@@ -18,10 +18,11 @@ from typing import Any
 
 from turncoat.core import Claim, Organism, TurncoatError, digest, every_claim, plain
 from turncoat.organisms import names
+from turncoat.render import EXPLORATORY
 from turncoat.store import leaf, write
 
 FOLDER = "registry"
-REGISTERED, EXPLORATORY = "registered", "exploratory"
+REGISTERED = "registered"
 
 
 def folder() -> Path:

@@ -27,7 +27,8 @@ HEADS: Mapping[Row, str] = {
     Row.COMPUTE: "com", Row.PLAN: "pla", Row.CAUSAL_PLAN: "cau", Row.REPLAN: "rep", Row.OBJECTIVE_DECODABLE: "dec",
     Row.OBJECTIVE_RETARGETABLE: "ret", Row.INTERCHANGE: "int", Row.SHIFT: "shi", Row.NOT_LOOKUP: "not",
 }  # fmt: skip
-NAME = 22  # characters of an organism's name in the matrix: the rest of 100 is for the marks
+EXPLORATORY = "exploratory"  # a claim of which nothing shows that it came before its data
+NAME = 19  # characters of an organism's name in the matrix: the rest of 100 is for the marks
 LEGEND = ", ".join(f"{mark} {finding}" for finding, mark in MARKS.items())
 READING = "Each row: its weakest finding, then effect [95% interval] and seeds that meet the threshold alone."
 
@@ -39,7 +40,7 @@ def blank(organism: str) -> list[dict[str, Any]]:
         "unit": "",
         "because": "not judged yet",
         "store": "",
-        "standing": "exploratory",
+        "standing": EXPLORATORY,
         "replication": None,
     }
     return [{"organism": organism, "row": row.value} | rest for row in Row]
@@ -66,6 +67,19 @@ def number(value: float) -> str:
 def measured(row: Told) -> str:
     """What was measured, or else why not."""
     return interval(row) if row["effect"] is not None else str(row["because"])
+
+
+def again(row: Told) -> str:
+    """What came out on the fresh seeds for which the claim was written down; nothing where that was not done."""
+    told = row.get("replication")
+    return "" if told is None else f"{row['standing']}; on fresh seeds {told['finding']} {interval(told)}".rstrip()
+
+
+def replicated(rows: Sequence[Told]) -> str:
+    """Of the registered claims that were judged on fresh seeds, how many were found the same, as "9/12"; nothing for
+    none."""
+    told = [row for row in rows if row.get("replication") is not None and row["standing"] != EXPLORATORY]
+    return f"{sum(row['replication']['finding'] == row['finding'] for row in told)}/{len(told)}" if told else ""
 
 
 def grouped(rows: Sequence[Told]) -> dict[str, dict[str | None, list[Told]]]:
@@ -95,19 +109,22 @@ def matrix(rows: Sequence[Told], colour: bool = False) -> str:
         sign = f"{MARKS[worst['finding']]:^3}"
         return f"\033[{COLOURS[worst['finding']]}m{sign}\033[0m" if colour else sign
 
-    def line(head: str, cells: Mapping[Row, str], last: str) -> str:
+    def line(head: str, cells: Mapping[Row, str], *last: str) -> str:
         parts = (" ".join(cells[row] for row in block) for block in ROW_BLOCKS.values())
-        return f"{head:{NAME}} {'  '.join(parts)}  {last}".rstrip()
+        return f"{head:{NAME}} {'  '.join(parts)}  {last[0]:6} {last[1]}".rstrip()
 
-    lines = [line("", HEADS, "beside")]
+    lines = [line("", HEADS, "beside", "again")]
     for name, by_row in grouped(rows).items():
         head = name if len(name) <= NAME else name[: NAME - 1] + "…"
         beside = shown(by_row.get(None, ())).replace(" of ", "/")
-        lines.append(line(head, {row: mark(by_row.get(row.value, ())) for row in Row}, beside))
+        repeats = replicated([row for told in by_row.values() for row in told])
+        lines.append(line(head, {row: mark(by_row.get(row.value, ())) for row in Row}, beside, repeats))
     lines += ["", LEGEND + " (each row: its weakest claim)"]
     for title, block in ROW_BLOCKS.items():
         lines += wrapped(f"{title}: ", [f"{HEADS[row]} {row.value}" for row in block])
-    return "\n".join([*lines, "beside: claims beside the table that are shown"])
+    lines.append("beside: claims beside the table that are shown")
+    lines.append("again: registered claims that were found the same on fresh seeds; all others are exploratory")
+    return "\n".join(lines)
 
 
 def wrapped(head: str, parts: Sequence[str], width: int = 100) -> list[str]:
@@ -131,7 +148,9 @@ def details(rows: Sequence[Told]) -> str:
             lines += [f"    {row.value:23} {summary(by_row[row.value])}" for row in members if row.value in by_row]
         if beside := by_row.get(None):
             lines.append(f"  Beside the table: {tally(beside)}")
-            lines += [f"    {row['finding']:13} {measured(row):30} {row['claim']}" for row in beside]
+            for row in beside:
+                lines.append(f"    {row['finding']:13} {measured(row):30} {row['claim']}")
+                lines += [f"    {'':13} {told}"] * bool(told := again(row))
     return "\n".join([*lines, READING])
 
 
@@ -140,7 +159,8 @@ def summary(rows: Sequence[Told]) -> str:
     worst = weakest(rows)
     assert worst is not None
     several = f"  ({shown(rows)} claims shown)" if len(rows) > 1 else ""
-    return f"{worst['finding']:13} {measured(worst)}{several}"
+    told = f"  ({again(worst)})" if again(worst) else ""
+    return f"{worst['finding']:13} {measured(worst)}{several}{told}"
 
 
 def tally(rows: Sequence[Told]) -> str:
@@ -255,8 +275,9 @@ def html_matrix(rows: Sequence[Told]) -> str:
 
 def html_details(rows: Sequence[Told]) -> str:
     """A line a claim, or a row of the table that no claim answers."""
-    head = ("row", "claim", "finding", "effect [95% interval] k/n", "because")
-    return html_table(
-        head,
-        ([row["row"] or "beside", row["claim"] or "", row["finding"], interval(row), row["because"]] for row in rows),
+    head = ("row", "claim", "finding", "effect [95% interval] k/n", "because", "on fresh seeds")
+    body = (
+        [row["row"] or "beside", row["claim"] or "", row["finding"], interval(row), row["because"], again(row)]
+        for row in rows
     )
+    return html_table(head, body)
