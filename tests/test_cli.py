@@ -14,6 +14,7 @@ import pytest
 
 from turncoat.cli import main
 from turncoat.organisms import names
+from turncoat.store import seal
 
 TOY = str(Path(__file__).with_name("toy.py"))
 ROWS = [
@@ -173,7 +174,7 @@ def test_smoke_runs_are_never_judged(tmp_path: Path, capsys: pytest.CaptureFixtu
         (["run"], "required"),
         ([], "required"),
         (["run", TOY, "--colour", "red"], "unrecognized"),
-        (["play", TOY, "--store", "nowhere"], "train it first"),
+        (["play", TOY, "--store", "nowhere"], "is not there"),
     ],
 )
 def test_bad_words_get_one_line(arguments: list[str], says: str, fails: Callable[..., str]) -> None:
@@ -189,7 +190,7 @@ def test_bad_words_get_one_line(arguments: list[str], says: str, fails: Callable
         ("import time\n", "import time\nimport no_such_module\n", ":9: ModuleNotFoundError"),
         ('Arm("control"', 'Arm("organism"', "two arms"),
         ('control="control"', 'control="contrl"', "did you mean 'control'?"),
-        ("at_least=1.5)", ")", "exactly one of at_least and at_most"),
+        ("at_least=1.5)", ")", "exactly one of at_least, at_most and within"),
         ('"organism"),', '"control"),', "first arm"),
     ],
 )
@@ -230,6 +231,7 @@ def test_truncated_weights_get_one_line(copied: Path, fails: Callable[..., str])
 def test_a_store_of_another_recipe_gets_one_line(copied: Path, fails: Callable[..., str]) -> None:
     path = one(copied, "toy/organism-*/seed-0/recipe.json")
     path.write_text(path.read_text().replace("0.9", "0.7"))
+    seal(path.parent)
     assert "another recipe" in fails("play", TOY, "--store", str(copied))
 
 

@@ -150,7 +150,7 @@ def details(rows: Sequence[Told]) -> str:
             lines.append(f"  Beside the table: {tally(beside)}")
             for row in beside:
                 lines.append(f"    {row['finding']:13} {measured(row):30} {row['claim']}")
-                lines += [f"    {'':13} {told}"] * bool(told := again(row))
+                lines += [f"    {'':13} {told}" for told in (again(row),) if told]
     return "\n".join([*lines, READING])
 
 
