@@ -33,7 +33,6 @@ NEXT, SAME, DISABLED = AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP, Autores
 @pytest.mark.parametrize("name", [*gym_ids.GRIDS, *gym_ids.OTHERS])
 @pytest.mark.parametrize("kind", ["training", "deployment"])
 def test_gymnasium_accepts_the_environment(name: str, kind: str) -> None:
-    gym_ids.register()
     arguments = {"levels": kind} if name not in ("Maze", "Gatehouse") else {}
     arguments |= {"pool": 4} if name in gym_ids.GRIDS else {}
     for mode in (None, "ansi", "rgb_array"):
@@ -169,7 +168,6 @@ def test_without_autoreset_an_ended_row_has_to_be_reset(face: Face) -> None:
 
 
 def test_trees_grow_for_ever_unless_life_ends_and_the_id_ends_it() -> None:
-    gym_ids.register()
     env = gymnasium.make("turncoat/TreeWorld-v0", size=6)
     env.reset(seed=0)
     ends = [env.step(step % 4)[3] for step in range(400)]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import tomllib
-from importlib import import_module
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 from turncoat.worlds import gym_ids, tiles
 from turncoat.worlds.coinrun import CoinRun
 from turncoat.worlds.grid_gym import WORLDS, GridEnv, GridVectorEnv
+from turncoat.worlds.maze_gym import MazeEnv
 
 ROOT = Path(__file__).parents[1]
 NEXT, SAME = AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP
@@ -25,19 +26,27 @@ NEXT, SAME = AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP
 # -- ids ---------------------------------------------------------------------------------------------------------
 
 
-def test_the_ids_are_all_there_and_the_package_says_where() -> None:
+def test_the_ids_are_all_there_and_cost_nothing_to_have() -> None:
     assert set(gym_ids.GRIDS) == set(WORLDS)
-    gym_ids.register()
-    before = dict(gymnasium.registry)
-    gym_ids.register()
-    assert before == dict(gymnasium.registry)
-    points = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]["gymnasium.envs"]
-    module, _, function = points["turncoat"].partition(":")
-    assert getattr(import_module(module), function) is gym_ids.register
+    code = (
+        "import sys, gymnasium\n"
+        "import turncoat.worlds.gym_ids\n"
+        "assert not {'torch', 'scipy', 'turncoat.worlds.engine'} & set(sys.modules)\n"
+        "print(*sorted(name for name in gymnasium.registry if name.startswith('turncoat/')))"
+    )
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)
+    assert done.stdout.split() == sorted(f"turncoat/{name}-v0" for name in (*gym_ids.GRIDS, *gym_ids.OTHERS))
+
+
+def test_one_call_finds_an_environment_that_nobody_has_imported() -> None:
+    code = (
+        "import gymnasium; print(gymnasium.make('turncoat.worlds.gym_ids:turncoat/Maze-v0', size=7).reset(seed=1)[0])"
+    )
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == str(MazeEnv(size=7).reset(seed=1)[0]), done.stderr
 
 
 def test_arguments_of_environment_and_world_pass_through_ids() -> None:
-    gym_ids.register()
     env = gymnasium.make("turncoat/CoinRun-v0", levels="deployment", spread=4, width=14, render_mode="ansi")
     assert env.unwrapped.world == CoinRun(spread=4, width=14) and env.render_mode == "ansi"  # type: ignore[attr-defined]
     assert env.observation_space["grid"].shape == (3, 9, 14)  # type: ignore[index]
@@ -181,7 +190,6 @@ def test_stable_baselines3_trains_on_it_and_records_what_the_world_measures() ->
 
 def test_the_examples_on_the_page_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    gym_ids.register()  # what the installed package's entry point does
     blocks = (ROOT / "docs" / "gymnasium.md").read_text().split("```python\n")[1:]
     assert len(blocks) >= 4
     names: dict[str, Any] = {}

@@ -2,7 +2,7 @@
 
     env = GridEnv(KeysChests(), levels="deployment")     one episode
     envs = GridVectorEnv(64, CoinRun(), mixed=0.1)       64, stepped together
-    env = gymnasium.make("turncoat/CoinRun-v0", levels="deployment", spread=4)
+    env = gymnasium.make("turncoat/CoinRun-v0", levels="deployment", spread=4)  # import turncoat.worlds.gym_ids
 
 For every world that runs on `turncoat.worlds.engine`: CheeseCorner, CheeseDish, CoinRun, KeysChests, MonsterWorld,
 FollowLeader, TreeWorld. Observations are what its subjects are shown, a dict of arrays. An episode is in one of `pool`
