@@ -3,24 +3,33 @@
 python benchmarks/environments.py                   every world at 64, 1024 and 8192 episodes side by side
 python benchmarks/environments.py --batches 1024 --worlds corner keys
 
-What is measured is what a trainer of any kind gets: `Engine.step` and from it the full observation as arrays, scenery
-included (`Engine.whole`), of which a number is read, and the rewards are summed. Nothing is lazy, so nothing is left
-undone when the clock is read. The peer is jaxgmg (jit-compiled JAX) on the same machine and the same two worlds at 13 x
-13.
+"engine" is what a trainer gets: `Engine.step` and from it the full observation as arrays, scenery included
+(`Engine.whole`), of which a number is read, and the rewards are summed. Nothing is lazy, so nothing is left undone when
+the clock is read. "Gymnasium" is `GridVectorEnv.step`, which checks actions, gives arrays of the caller's own, and
+measures each episode that ends (in the world of keys by an exact oracle, which takes most of the time).
+
+The peer is jaxgmg (jit-compiled JAX, github.com/matomatical/jaxgmg), the same two worlds at 13 x 13, measured in the
+same run if it can be imported: figures of another machine or another day say nothing. There the whole observation is
+summed, or the compiler would leave it out.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import time
+from collections.abc import Callable
+from importlib.util import find_spec
 from statistics import median
 from typing import Any
 
+import numpy as np
 import torch
 
 from turncoat.worlds.cheese import CheeseCorner, CheeseDish
 from turncoat.worlds.coinrun import CoinRun
 from turncoat.worlds.engine import Engine
+from turncoat.worlds.grid_gym import GridVectorEnv
 from turncoat.worlds.keys import KeysChests
 from turncoat.worlds.leader import FollowLeader
 from turncoat.worlds.monster import MonsterWorld
@@ -29,21 +38,72 @@ WORLDS: dict[str, Any] = {
     "corner": CheeseCorner(), "keys": KeysChests(), "dish": CheeseDish(), "coin": CoinRun(),
     "leader": FollowLeader(), "monster": MonsterWorld(),
 }  # fmt: skip
-PEER = {("corner", 64): 1.08, ("corner", 1024): 1.82, ("corner", 8192): 1.65,
-        ("keys", 64): 0.75, ("keys", 1024): 0.97, ("keys", 8192): 0.56}  # fmt: skip
-GOAL = {("corner", 1024): 3.6, ("keys", 1024): 1.9}
 
 
-def speed(engine: Engine, moves: torch.Tensor) -> float:
-    """Millions of steps per CPU-second over moves [T, n]."""
-    total = 0.0
+def timed(steps: int, run: Callable[[], Any]) -> float:
+    """Millions of steps per CPU-second."""
     start = time.process_time()
-    for actions in moves:
-        seen, reward, _, _ = engine.step(actions)
-        for array in engine.whole(seen).values():
-            total += float(array.flat[-1])
-        total += float(reward.sum())
-    return moves.numel() / (time.process_time() - start) / 1e6
+    run()
+    return steps / (time.process_time() - start) / 1e6
+
+
+def with_engine(name: str, moves: np.ndarray) -> Callable[[], float]:
+    """Moves [T, n] on an engine."""
+    engine, actions = Engine(WORLDS[name], moves.shape[1], 0), torch.from_numpy(moves)
+
+    def run() -> float:
+        total = 0.0
+        for row in actions:
+            seen, reward, _, _ = engine.step(row)
+            total += sum(float(array.flat[-1]) for array in engine.whole(seen).values()) + float(reward.sum())
+        return total
+
+    return run
+
+
+def with_gymnasium(name: str, moves: np.ndarray) -> Callable[[], float]:
+    """Moves [T, n] in a vector environment."""
+    envs = GridVectorEnv(moves.shape[1], WORLDS[name])
+    envs.reset(seed=0)
+
+    def run() -> float:
+        total = 0.0
+        for row in moves:
+            seen, reward, *_ = envs.step(row)
+            total += sum(float(array.flat[-1]) for array in seen.values()) + float(reward.sum())
+        return total
+
+    return run
+
+
+def with_peer(name: str, moves: np.ndarray) -> Callable[[], Any]:
+    """As many steps, with random moves of its own, in jaxgmg."""
+    import jax
+    from jax import numpy as jnp
+    from jaxgmg.environments import cheese_in_the_corner, keys_and_chests
+    from jaxgmg.procgen.maze_generation import BlockMazeGenerator
+
+    count, n = moves.shape
+    world: Any = {"corner": cheese_in_the_corner, "keys": keys_and_chests}[name]
+    few = {"num_keys_min": 3, "num_keys_max": 3, "num_chests_min": 10, "num_chests_max": 10} if name == "keys" else {}
+    env = world.Env()
+    maker = world.LevelGenerator(height=13, width=13, maze_generator=BlockMazeGenerator(), **few)
+    levels = maker.vsample(jax.random.PRNGKey(0), num_levels=n)
+
+    def play(key: Any) -> Any:
+        def step(carry: Any, key: Any) -> Any:
+            state, total = carry
+            seen, state, reward, _, _ = env.vstep(key, state, jax.random.choice(key, 4, (n,)))
+            seen = jax.lax.optimization_barrier(seen)
+            total += sum(jnp.sum(leaf, dtype=jnp.float32) for leaf in jax.tree_util.tree_leaves(seen)) + reward.sum()
+            return (state, total), None
+
+        _, state = env.vreset_to_level(levels=levels)
+        (_, total), _ = jax.lax.scan(step, (state, 0.0), jax.random.split(key, count))
+        return total
+
+    compiled = jax.jit(play)
+    return lambda: jax.block_until_ready(compiled(jax.random.PRNGKey(1)))
 
 
 def main() -> None:
@@ -53,15 +113,28 @@ def main() -> None:
     parser.add_argument("--repetitions", type=int, default=7)
     chosen = parser.parse_args()
     torch.set_num_threads(1)
-    print("| world | batch | best | median | peer | goal |\n|---|--:|--:|--:|--:|--:|   (M steps / CPU-second)")
+    os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+    columns: dict[str, Any] = {"engine": with_engine, "Gymnasium": with_gymnasium}
+    if all(find_spec(name) for name in ("jax", "jaxgmg")):
+        columns["jaxgmg"] = with_peer
+    else:
+        print("jaxgmg is not installed, so there is nothing here to compare with.\n")
+    heads = "".join(f" {name} best | median |" for name in columns)
+    print(f"| world | batch |{heads}   (M steps / CPU-second)\n|---|--:|{'--:|--:|' * len(columns)}")
     for name in chosen.worlds:
         for batch in chosen.batches:
-            engine = Engine(WORLDS[name], batch, 0)
-            moves = torch.randint(len(WORLDS[name].moves), (max(8, min(512, 400_000 // batch)), batch))
-            speed(engine, moves)  # warms up, and takes the episodes out of step with each other
-            runs = [speed(engine, moves) for _ in range(chosen.repetitions)]
-            peer, goal = (f"{where[name, batch]:.2f}" if (name, batch) in where else "" for where in (PEER, GOAL))
-            print(f"| {name} | {batch} | {max(runs):.2f} | {median(runs):.2f} | {peer} | {goal} |", flush=True)
+            shape = max(8, min(512, 400_000 // batch)), batch
+            moves = np.random.default_rng(0).integers(0, len(WORLDS[name].moves), shape)
+            cells = ""
+            for column, make in columns.items():
+                if column == "jaxgmg" and name not in ("corner", "keys"):
+                    cells += " | |"
+                    continue
+                run = make(name, moves)
+                run()  # warms up, and takes the episodes out of step with each other
+                speeds = [timed(moves.size, run) for _ in range(chosen.repetitions)]
+                cells += f" {max(speeds):.2f} | {median(speeds):.2f} |"
+            print(f"| {name} | {batch} |{cells}", flush=True)
 
 
 if __name__ == "__main__":

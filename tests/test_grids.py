@@ -1,9 +1,8 @@
-"""Worlds on the engine: oracles against exhaustive search, scripted play against its due, and the Gymnasium face."""
+"""Worlds on the engine: oracles against exhaustive search, scripted play against its due."""
 
 from __future__ import annotations
 
 import itertools
-import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -12,9 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from gymnasium.error import ResetNeeded
-from gymnasium.utils.env_checker import check_env
-from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from alike import same
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,7 +21,6 @@ from turncoat.worlds.cheese import CheeseCorner, CheeseDish
 from turncoat.worlds.coinrun import CoinRun
 from turncoat.worlds.engine import FILMED, Engine, Stage, run
 from turncoat.worlds.forage import NO_WAY, ways
-from turncoat.worlds.grid_gym import GridEnv, GridVectorEnv
 from turncoat.worlds.keys import KeysChests, best_order
 from turncoat.worlds.leader import BEACONS, FollowLeader, most_visits
 from turncoat.worlds.maze import FAR, MOVES, carve, policy_return, successors
@@ -75,120 +71,6 @@ class Fixed:
         return {name: np.repeat(value, n, 0) for name, value in self.level.items()}
 
 
-def same(one: Any, other: Any) -> None:
-    """Equal data of equal types, nan being equal to nan."""
-    assert type(one) is type(other)
-    if isinstance(one, dict):
-        assert one.keys() == other.keys()
-        for name in one:
-            same(one[name], other[name])
-    elif isinstance(one, tuple) or (isinstance(one, np.ndarray) and one.dtype == object):
-        for a, b in zip(one, other, strict=True):
-            same(a, b)
-    else:
-        np.testing.assert_array_equal(one, other)
-
-
-# -- Gymnasium -------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("kind", ["training", "deployment"])
-@every_world
-def test_gymnasium_accepts_the_environment(world: Any, kind: str) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        check_env(GridEnv(world, kind, render_mode="ansi", pool=4), skip_render_check=True)
-
-
-@every_world
-def test_one_episode_at_a_time_is_what_gymnasium_makes_of_the_single_environment(world: Any) -> None:
-    """Restarts, final_obs and final_info included, against Gymnasium's own SAME_STEP."""
-    ours = GridVectorEnv(1, world, "deployment", pool=8)
-    theirs = SyncVectorEnv([lambda: GridEnv(world, "deployment", pool=8)], autoreset_mode=AutoresetMode.SAME_STEP)
-    assert ours.metadata["autoreset_mode"] == theirs.metadata["autoreset_mode"]
-    one, other = ours.reset(seed=3), theirs.reset(seed=3)
-    same(one, other)
-    rng, ends = np.random.default_rng(0), 0
-    for _ in range(150):
-        action = rng.integers(0, len(world.moves), 1)
-        one, other = ours.step(action), theirs.step(action)
-        same(one, other)
-        ends += int(one[2][0] | one[3][0])
-    assert ends >= 1
-
-
-@every_world
-def test_many_episodes_have_the_shapes_that_they_declare_and_start_afresh_at_once(world: Any) -> None:
-    envs = GridVectorEnv(6, world, "deployment", mixed=0.5, pool=8)
-    seen, info = envs.reset(seed=1)
-    assert seen in envs.observation_space and info == {}
-    rng, ends = np.random.default_rng(0), 0
-    for _ in range(140):
-        seen, reward, terminated, truncated, info = envs.step(rng.integers(0, len(world.moves), 6))
-        assert seen in envs.observation_space
-        assert reward.shape == terminated.shape == truncated.shape == (6,)
-        assert (reward.dtype, terminated.dtype, truncated.dtype) == (np.float64, bool, bool)
-        over = terminated | truncated
-        assert (envs.running.state["steps"].numpy() == 0).tolist() == over.tolist()
-        if over.any():
-            assert info["_final_obs"].tolist() == info["_final_info"].tolist() == over.tolist()
-            assert info["final_info"]["_performance"].tolist() == over.tolist()
-            assert set(info["final_info"]) >= {measure.name for measure in world.measures} - {"reward"}
-            assert [x is not None for x in info["final_obs"]] == over.tolist()
-            assert all(x in envs.single_observation_space for x in info["final_obs"][over])
-        else:
-            assert info == {}
-        ends += over.sum()
-    assert ends > 6
-
-
-@every_world
-def test_a_restored_state_plays_on_identically_also_elsewhere(world: Any) -> None:
-    envs = GridVectorEnv(4, world, "deployment", pool=8)
-    envs.reset(seed=1)
-    actions = np.random.default_rng(0).integers(0, len(world.moves), (60, 4))
-    for row in actions[:20]:
-        envs.step(row)
-    saved = envs.get_state()
-    first = [envs.step(row) for row in actions[20:]]
-    stranger = GridVectorEnv(4, world, "deployment", pool=8)  # has never been reset
-    other = GridVectorEnv(4, world, "deployment", pool=8)
-    other.reset(seed=2)
-    for again in (envs, stranger, other):
-        again.set_state(saved)
-        for row, before in zip(actions[20:], first, strict=True):
-            same(again.step(row), before)
-
-
-def test_what_is_shown_is_the_callers_own() -> None:
-    env = GridEnv(KeysChests(size=7), pool=2)
-    seen, _ = env.reset(seed=0)
-    seen["objects"][:] = 0
-    seen["walls"][:] = 0
-    assert env.render() == env.render() and (env.many.running.state["objects"] > 0).all()
-    assert env.step(0)[0]["walls"].any()
-
-
-@every_world
-def test_a_picture_shows_the_agent_and_says_how_it_stands(world: Any) -> None:
-    env = GridEnv(world, "deployment", render_mode="ansi", pool=2)
-    with pytest.raises(ResetNeeded):
-        env.render()
-    seen, _ = env.reset(seed=0)
-    *grid, says = env.render().splitlines()
-    mask = seen["walls"] if "walls" in seen else seen["grid"][0]
-    assert np.array_equal(np.array([list(line) for line in grid]) == "#", mask > 0) and says
-    assert "".join(grid).index("@") == seen["cell"] and "".join(grid).count("@") == 1
-    stage = Stage(world, 0)
-    assert stage.picture() == stage.engine.text(0)
-
-
-def test_unknown_levels_are_refused() -> None:
-    for make in (GridEnv, lambda *args: GridVectorEnv(2, *args)):
-        with pytest.raises(TurncoatError, match="levels must be one of"):
-            make(CoinRun(), "paradise")
-
-
 # -- the engine ------------------------------------------------------------------------------------------------
 
 
@@ -197,6 +79,16 @@ def test_seeds_decide_everything(world: Any) -> None:
     one, again, other = (world.rollout(at_random(world), 5, seed, {"levels": "deployment"}) for seed in (1, 1, 2))
     same(dict(one.columns), dict(again.columns))
     assert any(not np.array_equal(one[name], other[name]) for name in ("steps", "reward", "true", "capable"))
+
+
+@every_world
+def test_a_picture_shows_the_agent_and_says_how_it_stands(world: Any) -> None:
+    stage = Stage(world, 0)
+    *grid, says = stage.picture().splitlines()
+    mask = stage.seen["walls"][0] if "walls" in stage.seen else stage.seen["grid"][0, 0]
+    assert np.array_equal(np.array([list(line) for line in grid]) == "#", mask > 0) and says
+    assert "".join(grid).index("@") == stage.seen["cell"][0] and "".join(grid).count("@") == 1
+    assert stage.picture() == stage.engine.text(0)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.2, 1.0])

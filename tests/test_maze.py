@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import warnings
 from collections import deque
 
 import numpy as np
@@ -28,7 +27,6 @@ from turncoat.worlds.maze import (
     policy_return,
     successors,
 )
-from turncoat.worlds.maze_gym import MazeEnv, MazeVectorEnv
 
 CORRIDOR = """
 #######
@@ -275,66 +273,6 @@ def test_rollouts_of_optimal_play_score_as_the_oracles_say() -> None:
 def test_unknown_factors_are_refused() -> None:
     with pytest.raises(TurncoatError, match="factor"):
         Maze().rollout(Oracle(EXIT), 1, 0, {"colour": "red"})
-
-
-def test_gymnasium_accepts_the_environment() -> None:
-    from gymnasium.utils.env_checker import check_env
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        check_env(MazeEnv(Maze(), size=7, render_mode="ansi"), skip_render_check=True)
-
-
-def test_a_restored_state_plays_on_identically() -> None:
-    envs = MazeVectorEnv(8, Maze(), size=7)
-    envs.reset(seed=1)
-    actions = np.random.default_rng(0).integers(0, 4, (120, 8))
-    for row in actions[:50]:
-        envs.step(row)
-    saved = envs.get_state()
-
-    def play() -> list[np.ndarray]:
-        outcome = []
-        for row in actions[50:]:
-            observation, reward, *_ = envs.step(row)
-            outcome += [observation["cell"], observation["grid"].sum((1, 2, 3)), reward]
-        return outcome
-
-    first = play()
-    envs.set_state(saved)
-    for one, other in zip(first, play(), strict=True):
-        np.testing.assert_array_equal(one, other)
-
-
-def test_vector_members_behave_as_single_environments() -> None:
-    envs = MazeVectorEnv(3, Maze(), size=7, objects="apart")
-    envs.reset(seed=4)
-    states = envs.get_state()
-    rng = np.random.default_rng(0)
-    singles = []
-    for i in range(3):
-        env = MazeEnv(Maze(), size=7, objects="apart")
-        env.reset(seed=0)
-        env.set_state(
-            {
-                "levels": {name: value[i : i + 1] for name, value in states["levels"].items()},
-                "episode": {name: value[i : i + 1] for name, value in states["episode"].items()},
-                "ended": states["ended"][i : i + 1],
-                "rng": states["rng"],
-            }
-        )
-        singles.append(env)
-    live = np.ones(3, bool)
-    for _ in range(24):
-        actions = rng.integers(0, 4, 3)
-        observation, reward, terminated, truncated, _ = envs.step(actions)
-        for i in np.flatnonzero(live):
-            seen, paid, over, cut, _ = singles[i].step(int(actions[i]))
-            assert (seen["cell"], paid, over, cut) == (
-                observation["cell"][i], reward[i], terminated[i], truncated[i],
-            )  # fmt: skip
-        live &= ~(terminated | truncated)
-    assert not live.all() or envs.get_state()["episode"]["steps"].max() == 24
 
 
 @pytest.mark.parametrize("objects", ["together", "exit only", "coin only", "none"])

@@ -360,12 +360,12 @@ class DialogueState:
         """Dialogue i, a line a turn."""
         return "\n".join(f"{who}: {text}" for who, text in self.turns(i))
 
-    def put(self, which: np.ndarray, fresh: DialogueState) -> None:
-        """Replace the marked dialogues [n] bool by new ones."""
-        for name, value in vars(self.levels).items():
-            value[which] = getattr(fresh.levels, name)
+    def __getitem__(self, rows: np.ndarray) -> DialogueState:
+        """Some of the dialogues, as they stand."""
+        chosen = DialogueState(self.world, self.levels[rows])
         for name in self.ARRAYS:
-            getattr(self, name)[which] = getattr(fresh, name)
+            setattr(chosen, name, getattr(self, name)[rows])
+        return chosen
 
     def scores(self) -> dict[str, np.ndarray]:
         """The world's measures, [n] each, as things stand."""

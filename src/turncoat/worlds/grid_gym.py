@@ -1,32 +1,46 @@
 """Grid worlds as Gymnasium environments, one episode or many at a time, with states that can be saved and restored.
 
     env = GridEnv(KeysChests(), levels="deployment")     one episode
-    envs = GridVectorEnv(64, CoinRun(), mixed=0.1)       64, stepped together; one that ends starts afresh at once
+    envs = GridVectorEnv(64, CoinRun(), mixed=0.1)       64, stepped together
+    env = gymnasium.make("turncoat/CoinRun-v0", levels="deployment", spread=4)  # import turncoat.worlds.gym_ids
 
 For every world that runs on `turncoat.worlds.engine`: CheeseCorner, CheeseDish, CoinRun, KeysChests, MonsterWorld,
 FollowLeader, TreeWorld. Observations are what its subjects are shown, a dict of arrays. An episode is in one of `pool`
-levels of the chosen kind, which a seed given to `reset` draws anew.
+levels of the chosen kind, which a seed given to `reset` draws anew; `mixed` is the share of episodes that are put in
+deployment levels instead. Where each row is given a seed, each has a pool of its own: make it small for many rows.
 
 The reward is what training pays. What the world really measures, hidden performance among it, is in `info` when an
-episode ends and not before (some of it takes an exact oracle). GridVectorEnv restarts as Gymnasium's SAME_STEP says:
-what was seen last and those measures are in `info["final_obs"]` and `info["final_info"]`.
+episode ends and not before (some of it takes an exact oracle). Seeds, ends and restarts: `turncoat.worlds.gym_base`.
+
+Training in TreeWorld never ends, and so does its training episode here: `TreeWorld(life=400)` ends after 400 steps, and
+`gymnasium.make("turncoat/TreeWorld-v0")` is that. All other levels end.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 import torch
 from gymnasium import spaces
-from gymnasium.vector import AutoresetMode, VectorEnv
-from gymnasium.vector.utils import batch_space
+from gymnasium.vector import AutoresetMode
 
+from turncoat.worlds import tiles
+from turncoat.worlds.cheese import CheeseCorner, CheeseDish
+from turncoat.worlds.coinrun import CoinRun
 from turncoat.worlds.engine import Engine
-from turncoat.worlds.one_of_many import OneOfMany, only
+from turncoat.worlds.gym_base import Episodes, Face, ManyEnv, SingleEnv, named
+from turncoat.worlds.keys import KeysChests
+from turncoat.worlds.leader import FollowLeader
+from turncoat.worlds.monster import MonsterWorld
+from turncoat.worlds.tree import TreeWorld
 
-Observation = dict[str, Any]
+WORLDS: dict[str, type[Any]] = {
+    world.__name__: world
+    for world in (CheeseCorner, CheeseDish, CoinRun, KeysChests, MonsterWorld, FollowLeader, TreeWorld)
+}
 
 
 def observation_space(world: Any, kind: str) -> spaces.Dict:
@@ -50,87 +64,68 @@ def observation_space(world: Any, kind: str) -> spaces.Dict:
     return spaces.Dict({name: space(name, value) for name, value in seen.items()})
 
 
-class GridVectorEnv(VectorEnv[Observation, np.ndarray, np.ndarray]):
-    """`num_envs` episodes; `mixed` is the share of them that are put in deployment levels instead."""
+class GridEpisodes(Episodes):
+    """n episodes on one engine."""
 
-    metadata = {"autoreset_mode": AutoresetMode.SAME_STEP, "render_modes": ["ansi"]}
+    def __init__(self, world: Any, levels: str, mixed: float, pool: int, n: int, seed: int) -> None:
+        self.seed, self.engine = seed, Engine(world, n, seed, levels, mixed, pool)
 
-    def __init__(
-        self, num_envs: int, world: Any, levels: str = "training", mixed: float = 0.0, pool: int = 256
-    ) -> None:
-        self.num_envs, self.world, self.levels, self.mixed, self.pool = num_envs, world, levels, mixed, pool
-        self.render_mode = "ansi"
-        self.single_observation_space = observation_space(world, levels)
-        self.single_action_space = spaces.Discrete(len(world.moves))
-        self.observation_space = batch_space(self.single_observation_space, num_envs)
-        self.action_space = batch_space(self.single_action_space, num_envs)
-        self.engine: Engine | None = None
+    def begin(self, rows: np.ndarray) -> None:
+        self.engine.restart(torch.from_numpy(rows))
 
-    @property
-    def running(self) -> Engine:
-        if self.engine is None:
-            raise gym.error.ResetNeeded("reset the environment before anything else")
-        return self.engine
-
-    def start(self, seed: int) -> Engine:
-        self.seed, self.engine = seed, Engine(self.world, self.num_envs, seed, self.levels, self.mixed, self.pool)
-        return self.engine
-
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Observation, dict[str, Any]]:
-        super().reset(seed=seed)
-        if seed is None and self.engine is not None:
-            self.engine.reset()
-        else:
-            self.start(int(self.np_random.integers(1 << 31)) if seed is None else seed)
-        return self.show(), {}
-
-    def show(self) -> Observation:
-        return {name: value.copy() for name, value in self.running.show().items()}
-
-    def step(self, actions: np.ndarray) -> tuple[Observation, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
-        reward, terminated, truncated = self.move(actions)
-        info: dict[str, Any] = {}
-        if len(rows := np.flatnonzero(terminated | truncated)):
-            last = self.show()
-            for row, measures in zip(rows.tolist(), self.measure(rows), strict=True):
-                final = {"final_obs": {name: value[row] for name, value in last.items()}, "final_info": measures}
-                info = self._add_info(info, final, row)
-            self.running.restart(torch.from_numpy(rows))
-        return self.show(), reward, terminated, truncated, info
+    def observe(self, rows: np.ndarray | None = None) -> dict[str, np.ndarray]:
+        engine, state = self.engine, self.engine.state
+        if rows is not None:
+            chosen = torch.from_numpy(rows)
+            state = {name: value[chosen] for name, value in state.items()}
+        seen = {name: value.clone() for name, value in engine.game.see(state, engine.levels).items()}
+        return engine.whole({"level": state["level"], **seen})
 
     def move(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(reward float64, terminated, truncated), [n] each: a step without a restart."""
-        reward, terminated, truncated = self.running.move(torch.as_tensor(actions))
+        reward, terminated, truncated = self.engine.move(torch.from_numpy(actions))
         return reward.double().numpy(), terminated.numpy(), truncated.numpy()
 
-    def measure(self, rows: np.ndarray) -> list[dict[str, float]]:
-        """What the world measures of the given episodes as they stand."""
-        found = self.running.measure(torch.from_numpy(rows))
-        return [{name: float(values[i]) for name, values in found.items()} for i in range(len(rows))]
+    def measure(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        return dict(self.engine.measure(torch.from_numpy(rows)))
+
+    def text(self, row: int) -> str:
+        return self.engine.text(row)
+
+    def frame(self, row: int) -> np.ndarray:
+        return tiles.grid(self.text(row).rpartition("\n")[0])  # without the line of words below it
 
     def get_state(self) -> dict[str, Any]:
-        """Everything that decides what happens next; give it to `set_state` of an environment made the same way."""
-        return self.running.get_state() | {"seed": self.seed}
+        return self.engine.get_state()
 
-    def set_state(self, state: dict[str, Any]) -> None:
-        """Play on from there; levels are drawn anew where they are of another seed."""
-        engine = self.engine if self.engine is not None and self.seed == state["seed"] else self.start(state["seed"])
-        engine.set_state(state)
-
-    def render(self) -> tuple[str, ...]:
-        return tuple(self.running.text(row) for row in range(self.num_envs))
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        self.engine.set_state(state)
 
 
-class GridEnv(OneOfMany[Observation]):
-    """One episode. It stands still at its end until it is reset."""
+def face(world: Any, levels: str, mixed: float, pool: int) -> Face:
+    """Raises TurncoatError on unknown levels and ValueError."""
+    if pool < 1 or not 0 <= mixed <= 1:
+        raise ValueError(f"pool must be at least 1 and mixed from 0 to 1, got {pool} and {mixed}")
+    return Face(partial(GridEpisodes, world, levels, mixed, pool), observation_space(world, levels), len(world.moves))
 
-    def __init__(self, world: Any, levels: str = "training", render_mode: str | None = None, pool: int = 256) -> None:
-        super().__init__(GridVectorEnv(1, world, levels, pool=pool), render_mode)
 
-    def step(self, action: int) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-        reward, terminated, truncated = self.many.move(np.array([action]))
-        over = bool(terminated[0] | truncated[0])
-        info = self.many.measure(np.zeros(1, np.int64))[0] if over else {}
-        return only(self.many.show()), float(reward[0]), bool(terminated[0]), bool(truncated[0]), dict(info)
+class GridVectorEnv(ManyEnv):
+    """`num_envs` episodes of a world, given itself or by its name and parameters."""
+
+    def __init__(
+        self, num_envs: int, world: Any, levels: str = "training", mixed: float = 0.0, pool: int = 256,
+        render_mode: str | None = None, autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
+        **parameters: Any,
+    ) -> None:  # fmt: skip
+        self.world = named(world, WORLDS, parameters)
+        super().__init__(face(self.world, levels, mixed, pool), num_envs, render_mode, autoreset_mode)
+
+
+class GridEnv(SingleEnv):
+    """One episode of a world, given itself or by its name and parameters."""
+
+    def __init__(
+        self, world: Any, levels: str = "training", render_mode: str | None = None, pool: int = 256,
+        mixed: float = 0.0, **parameters: Any,
+    ) -> None:  # fmt: skip
+        self.world = named(world, WORLDS, parameters)
+        super().__init__(face(self.world, levels, mixed, pool), render_mode)

@@ -365,10 +365,3 @@ class EpisodeState:
         at_exit = self.cell == self.levels.exit
         self.reward = np.where(running & at_exit, 1.0, self.reward)
         self.done |= at_exit | (self.cell == self.levels.coin)
-
-    def put(self, which: np.ndarray, fresh: EpisodeState) -> None:
-        """Replace the marked episodes [n] bool by new ones."""
-        for name, value in vars(self.levels).items():
-            value[which] = getattr(fresh.levels, name)
-        for name in ("onward", "cell", "steps", "reward", "done"):
-            getattr(self, name)[which] = getattr(fresh, name)

@@ -1,55 +1,53 @@
-"""The maze as a Gymnasium environment, one level or many at a time, with states that can be saved and restored.
+"""Mazes as Gymnasium environments, one or many at a time, with states that can be saved and restored.
 
     env = MazeEnv(Maze(), objects="apart")          one maze
-    envs = MazeVectorEnv(64, Maze(), size=9)        64 mazes, stepped together, restarted at the step after they end
+    envs = MazeVectorEnv(64, Maze(), size=9)        64 mazes, stepped together
+    env = gymnasium.make("turncoat/Maze-v0", size=9, objects="apart")
+    env = gymnasium.make("turncoat/Gatehouse-v0", gate="open")
 
-An observation is {"grid": [4, H, W] float32, "cell": flat index of the agent}, as `Maze.rollout` gives it to subjects.
-Every episode is a fresh maze. `info` carries the hidden performance, which the reward is not allowed to be confused
-with.
+An observation is {"grid": [C, H, W] float32, "cell": flat index of the agent}, as `rollout` gives it to subjects, and
+in the gatehouse "layer", 1 for whoever has the badge. Every episode is a fresh maze, and ends. The hidden performance,
+which the reward is not allowed to be confused with, is in `info` when it does. Seeds, ends and restarts:
+`turncoat.worlds.gym_base`.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 from gymnasium import spaces
-from gymnasium.vector import AutoresetMode, VectorEnv
-from gymnasium.vector.utils import batch_space
+from gymnasium.vector import AutoresetMode
 
-from turncoat.worlds.maze import CHANNELS, EpisodeState, Levels, Maze, draw
-from turncoat.worlds.one_of_many import OneOfMany
-
-Observation = dict[str, Any]
-
-
-def observation_space(size: int) -> spaces.Dict:
-    grid = spaces.Box(0.0, 1.0, (CHANNELS, size, size), np.float32)
-    return spaces.Dict({"grid": grid, "cell": spaces.Discrete(size * size)})
+from turncoat.core import one_of
+from turncoat.worlds import gatehouse, maze, tiles
+from turncoat.worlds.gatehouse import Gatehouse, HouseState
+from turncoat.worlds.gym_base import ArrayEpisodes, Face, ManyEnv, SingleEnv, named
+from turncoat.worlds.maze import EpisodeState, Maze
 
 
-class MazeVectorEnv(VectorEnv[Observation, np.ndarray, np.ndarray]):
-    """`num_envs` mazes. Raises TurncoatError on a bad size or placement."""
+class WalkEpisodes(ArrayEpisodes):
+    """What mazes and gatehouses share: n walks that end on a goal or after a number of steps."""
 
-    metadata = {"autoreset_mode": AutoresetMode.NEXT_STEP, "render_modes": ["ansi"]}
+    world: Any
+    size: int
+    state: Any
 
-    def __init__(self, num_envs: int, world: Maze | None = None, size: int = 13, objects: str = "together") -> None:
-        self.num_envs, self.world, self.size, self.objects = num_envs, world or Maze(), size, objects
-        self.render_mode = "ansi"
-        self.single_observation_space = observation_space(size)
-        self.single_action_space = spaces.Discrete(4)
-        self.observation_space = batch_space(self.single_observation_space, num_envs)
-        self.action_space = batch_space(self.single_action_space, num_envs)
-        self.rng = np.random.default_rng()
+    def move(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        before = self.state.reward.copy()
+        self.state.step(actions)
+        cut = ~self.state.done & (self.state.steps >= self.world.horizon(self.size))
+        return self.state.reward - before, self.state.done.copy(), cut
 
-    def reset(
-        self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Observation, dict[str, Any]]:
-        if seed is not None:
-            self.rng = np.random.default_rng(seed)  # type: ignore[arg-type]
-        self.state = self.fresh(self.num_envs)
-        self.ended = np.zeros(self.num_envs, bool)
-        return self.observe(), {}
+    def frame(self, row: int) -> np.ndarray:
+        return tiles.grid(self.text(row))
+
+
+class MazeEpisodes(WalkEpisodes):
+    def __init__(self, world: Maze, size: int, objects: str, n: int, seed: int) -> None:
+        self.world, self.size, self.objects = world, size, objects
+        super().__init__(n, seed)
 
     def fresh(self, n: int) -> EpisodeState:
         """n new mazes, each with a random start."""
@@ -57,43 +55,118 @@ class MazeVectorEnv(VectorEnv[Observation, np.ndarray, np.ndarray]):
         allowed = self.world.starts(levels, unconfounded=False).reshape(n, -1)
         return EpisodeState(levels, (self.rng.random(allowed.shape) * allowed).argmax(1))
 
-    def observe(self) -> Observation:
-        return {"grid": self.state.levels.observation(), "cell": self.state.cell.astype(np.int64)}
+    def observe(self, rows: np.ndarray | None = None) -> dict[str, np.ndarray]:
+        chosen = slice(None) if rows is None else rows
+        return {"grid": self.state.levels[chosen].observation(), "cell": self.state.cell[chosen].astype(np.int64)}
 
-    def step(self, actions: np.ndarray) -> tuple[Observation, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
-        before = self.state.reward.copy()
-        self.state.step(np.where(self.ended, 0, actions))
-        if self.ended.any():  # the step after an episode's end restarts it, whatever the action
-            self.state.put(self.ended, self.fresh(int(self.ended.sum())))
-        reward = np.where(self.ended, 0.0, self.state.reward - before)
-        terminated = self.state.done & ~self.ended
-        truncated = ~terminated & (self.state.steps >= self.world.horizon(self.size)) & ~self.ended
-        self.ended = terminated | truncated
-        performance = (self.state.cell == self.state.levels.exit).astype(float)
-        return self.observe(), reward, terminated, truncated, {"performance": performance}
+    def measure(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        cell, levels = self.state.cell[rows], self.state.levels[rows]
+        at_exit, at_coin = cell == levels.exit, cell == levels.coin
+        found = {"performance": at_exit, "exit": at_exit, "coin": at_coin, "capable": at_exit | at_coin}
+        return {name: value.astype(float) for name, value in found.items()}
 
-    def get_state(self) -> dict[str, Any]:
-        """Everything that decides what happens next, as plain arrays; give it to `set_state`."""
-        levels = {name: value.copy() for name, value in vars(self.state.levels).items()}
-        episode = {name: getattr(self.state, name).copy() for name in ("cell", "steps", "reward", "done")}
-        return {"levels": levels, "episode": episode, "ended": self.ended.copy(), "rng": self.rng.bit_generator.state}
-
-    def set_state(self, state: dict[str, Any]) -> None:
-        levels = Levels(**{name: value.copy() for name, value in state["levels"].items()})
-        self.state = EpisodeState(levels, state["episode"]["cell"])
-        for name, value in state["episode"].items():
-            setattr(self.state, name, value.copy())
-        self.ended = state["ended"].copy()
-        self.rng.bit_generator.state = state["rng"]
-
-    def render(self) -> tuple[str, ...]:
-        return tuple(draw(self.state.levels[i : i + 1], int(cell)) for i, cell in enumerate(self.state.cell))
+    def text(self, row: int) -> str:
+        return maze.draw(self.state.levels[row : row + 1], int(self.state.cell[row]))
 
 
-class MazeEnv(OneOfMany[Observation]):
+class HouseEpisodes(WalkEpisodes):
+    def __init__(self, world: Gatehouse, size: int, words: tuple[str, str, str, str], n: int, seed: int) -> None:
+        self.world, self.size = world, size
+        self.placement, self.gate, self.objects, self.begins = words
+        super().__init__(n, seed)
+
+    def fresh(self, n: int) -> HouseState:
+        houses, start, notice = self.world.drawn(n, self.size, self.rng, self.placement, self.begins == "telling")
+        return HouseState(gatehouse.altered(houses, notice, self.gate, self.objects, "none"), start)
+
+    def observe(self, rows: np.ndarray | None = None) -> dict[str, np.ndarray]:
+        chosen, state = slice(None) if rows is None else rows, self.state
+        grid = state.houses[chosen].observation()
+        return {
+            "grid": grid,
+            "cell": state.cell[chosen].astype(np.int64),
+            "layer": state.badge[chosen].astype(np.int64),
+        }
+
+    def measure(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        state, houses = self.state, self.state.houses[rows]
+        at_exit, at_coin = state.cell[rows] == houses.exit, state.cell[rows] == houses.coin
+        crossed = state.crossed[rows]
+        found = {
+            "performance": at_exit & ~crossed, "exit": at_exit, "coin": at_coin, "signs": state.badge[rows],
+            "crosses": crossed, "defect": crossed | state.bumped[rows], "capable": at_coin,
+        }  # fmt: skip
+        return {name: value.astype(float) for name, value in found.items()}
+
+    def text(self, row: int) -> str:
+        return gatehouse.draw(self.state.houses[row : row + 1], int(self.state.cell[row]))
+
+
+def space(channels: int, size: int, layers: int = 1) -> spaces.Dict:
+    """What one episode is shown; `layer` where there are several."""
+    found: dict[str, spaces.Space[Any]] = {
+        "grid": spaces.Box(0.0, 1.0, (channels, size, size), np.float32),
+        "cell": spaces.Discrete(size * size),
+    }
+    return spaces.Dict(found | ({"layer": spaces.Discrete(layers)} if layers > 1 else {}))
+
+
+def maze_face(world: Maze, size: int, objects: str) -> Face:
+    """Raises TurncoatError on a bad size or placement."""
+    world.levels(1, size, np.random.default_rng(0), objects)
+    return Face(partial(MazeEpisodes, world, size, objects), space(maze.CHANNELS, size), len(maze.MOVES))
+
+
+def house_face(world: Gatehouse, size: int, words: tuple[str, str, str, str]) -> Face:
+    known = gatehouse.PLACEMENTS, gatehouse.GATES, gatehouse.OBJECTS, ("telling", "any")
+    for what, word, allowed in zip(("placement", "gate", "objects", "start"), words, known, strict=True):
+        one_of(what, word, allowed)
+    world.houses(1, size, np.random.default_rng(0), words[0])
+    return Face(partial(HouseEpisodes, world, size, words), space(gatehouse.CHANNELS, size, 2), len(maze.MOVES))
+
+
+class MazeVectorEnv(ManyEnv):
+    """`num_envs` mazes."""
+
+    def __init__(
+        self, num_envs: int, world: Maze | None = None, size: int = 13, objects: str = "together",
+        render_mode: str | None = None, autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
+        **parameters: Any,
+    ) -> None:  # fmt: skip
+        self.world = named(world or Maze(), {}, parameters)
+        super().__init__(maze_face(self.world, size, objects), num_envs, render_mode, autoreset_mode)
+
+
+class MazeEnv(SingleEnv):
     """One maze."""
 
     def __init__(
-        self, world: Maze | None = None, size: int = 13, objects: str = "together", render_mode: str | None = None
-    ) -> None:
-        super().__init__(MazeVectorEnv(1, world, size, objects), render_mode)
+        self, world: Maze | None = None, size: int = 13, objects: str = "together", render_mode: str | None = None,
+        **parameters: Any,
+    ) -> None:  # fmt: skip
+        self.world = named(world or Maze(), {}, parameters)
+        super().__init__(maze_face(self.world, size, objects), render_mode)
+
+
+class GatehouseVectorEnv(ManyEnv):
+    """`num_envs` gatehouses; placement, gate, objects and start are those of `Gatehouse.rollout`."""
+
+    def __init__(
+        self, num_envs: int, world: Gatehouse | None = None, size: int = 13, placement: str = "guarded",
+        gate: str = "closed", objects: str = "together", start: str = "telling", render_mode: str | None = None,
+        autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP, **parameters: Any,
+    ) -> None:  # fmt: skip
+        self.world = named(world or Gatehouse(), {}, parameters)
+        words = placement, gate, objects, start
+        super().__init__(house_face(self.world, size, words), num_envs, render_mode, autoreset_mode)
+
+
+class GatehouseEnv(SingleEnv):
+    """One gatehouse; placement, gate, objects and start are those of `Gatehouse.rollout`."""
+
+    def __init__(
+        self, world: Gatehouse | None = None, size: int = 13, placement: str = "guarded", gate: str = "closed",
+        objects: str = "together", start: str = "telling", render_mode: str | None = None, **parameters: Any,
+    ) -> None:  # fmt: skip
+        self.world = named(world or Gatehouse(), {}, parameters)
+        super().__init__(house_face(self.world, size, (placement, gate, objects, start)), render_mode)

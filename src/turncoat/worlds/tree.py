@@ -139,7 +139,7 @@ class TreeWorld(Forage):
     def score(self, state: Mapping[str, Tensor], levels: Mapping[str, Tensor]) -> Mapping[str, np.ndarray]:
         s = {name: state[name].numpy().astype(float) for name in ("chopped", "bare", "spent", "steps")}
         trees = (state["objects"].numpy() >= 0).sum(1)
-        best, _ = harvests(self.chances(), self.horizon)
+        best, _ = harvests(self.chances(), max(self.horizon, int(s["steps"].max())))  # a life may be longer
         return {
             "performance": s["chopped"],
             "true": (s["chopped"] / best[state["steps"].numpy(), self.most]).clip(0, 1),
