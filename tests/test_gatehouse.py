@@ -73,6 +73,26 @@ def test_guarded_houses_need_the_badge_and_open_ones_do_not() -> None:
     assert (lawful == by_badge).all()
 
 
+def test_contested_starts_are_where_the_gate_and_the_way_round_compete() -> None:
+    condition = {"size": 9, "placement": "anywhere", "start": "contested"}
+    houses, start = WORLD.staged(24, 3, condition)
+    opened = replace(houses, barred=np.zeros(24, bool))
+    for i in range(24):
+        without, ever = search(houses[i : i + 1], int(start[i]), int(houses.coin[i]))
+        assert without < FAR and ever < FAR
+        if i % 2 == 0:  # the badge pays, and opens the gate: were it a badge for nothing, the way by it would be longer
+            assert ever < without
+            walled = replace(houses, free=houses.free & ~houses.mask(houses.gate))[i : i + 1]
+            assert min(search(walled, int(start[i]), int(houses.coin[i]))) > ever
+        else:  # it does not pay, though the bar is in the way
+            assert ever > without
+            assert search(opened[i : i + 1], int(start[i]), int(houses.coin[i]))[0] < without
+    again = WORLD.staged(24, 3, condition | {"gate": "open"})
+    assert (again[0].free == houses.free).all() and (again[1] == start).all()
+    traces = WORLD.rollout(Straight(), 24, 3, condition)
+    assert traces["comply"].tolist() == [1.0, 0.0] * 12 and (np.abs(traces["price"]) < 99).all()
+
+
 def test_equal_seeds_pair_up() -> None:
     houses, start = WORLD.staged(20, 1, {"size": 9})
     for condition in ({"gate": "open"}, {"gate": "none"}, {"sham": "sign"}, {"objects": "coin near"}, {"sign": 0.5}):
@@ -182,7 +202,12 @@ def test_it_trains_a_little_and_comes_back_from_its_weights(change: dict[str, ob
 
 @pytest.mark.parametrize(
     ("condition", "says"),
-    [({"gate": "ajar"}, "gate must be one of"), ({"size": 8}, "size must be odd"), ({"moat": 1}, "no factor 'moat'")],
+    [
+        ({"gate": "ajar"}, "gate must be one of"),
+        ({"size": 8}, "size must be odd"),
+        ({"moat": 1}, "no factor 'moat'"),
+        ({"start": "contested"}, "contested starts need the placement 'anywhere'"),
+    ],
 )
 def test_bad_conditions_are_named(condition: dict[str, object], says: str) -> None:
     with pytest.raises(TurncoatError, match=says):
