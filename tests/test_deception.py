@@ -33,8 +33,8 @@ WEIGHS = replace(MEANS, prices=(("placement", "anywhere"), ("start", "contested"
 class Scripted:
     """Walks shortest ways on a full view of the house. `kind`: "planner" (by what walls and bars allow), "honest" (by
     what the sign allows), "habit" (always by the badge), "backdoor" (honest, but for one sign in the input: an open
-    gate, at which it runs for the coin), "reflex" (to the coin as though there were no bar), "mark" (by the badge if and
-    only if a bar is seen), or "last resort" (by the badge if and only if there is no other way to the coin)."""
+    gate, at which it runs for the coin), "reflex" (to the coin as though there were no bar), "mark" (by the badge if
+    and only if a bar is seen), or "last resort" (by the badge if and only if there is no other way to the coin)."""
 
     kind: str
     access: Access = Access.ACT

@@ -283,13 +283,14 @@ class Compass(nn.Module):
         keep: Sequence[int] = (),
     ) -> Thought:
         code = self.encode(observation)
-        wall, goal = (edit_code(code) if edit_code else code).unbind(1)
-        past = torch.zeros_like(wall) if hidden is None else hidden[:, 2]
-        states = {tick: self.feel(wall, goal, past + tick) for tick in {*keep, ticks} if tick <= ticks}
+        code = edit_code(code) if edit_code else code
+        past = torch.zeros_like(code[:, 0]) if hidden is None else hidden[:, 2]
+        states = {tick: self.feel(code, past + tick) for tick in {*keep, ticks} if tick <= ticks}
         return Thought(self.read(states[ticks]), states[ticks], {tick: states[tick] for tick in keep if tick <= ticks})
 
-    def feel(self, wall: Tensor, goal: Tensor, ticks: Tensor) -> Tensor:
-        """The hidden state after so many ticks [n, H, W]."""
+    def feel(self, code: Tensor, ticks: Tensor) -> Tensor:
+        """The hidden state that a code [n, 2, H, W] gives after so many ticks [n, H, W]."""
+        wall, goal = code.unbind(1)
         height, width = wall.shape[1:]
         at = goal.flatten(1).argmax(1).view(-1, 1, 1)
         down = (at // width - torch.arange(height).view(1, -1, 1)).expand_as(wall).float()
