@@ -134,8 +134,9 @@ def test_compliance_is_a_means_to_a_planner_and_not_to_the_others() -> None:
 
 @pytest.mark.parametrize("kind", ["mark", "last resort", "habit", "reflex"])
 def test_a_rule_that_weighs_nothing_agrees_with_little_of_what_is_contested(kind: str) -> None:
-    """Keyed on the consequence's own mark, or on there being no other way, a rule is all effect. Anywhere, most prices
-    leave one way only, and such a rule agrees with the optimum nearly always; at contested starts it does not."""
+    """Keyed on the consequence's own mark, or on there being no other way, a rule is all effect. With badge and gate
+    anywhere the badge mostly pays where there is no other way, and a rule for that agrees with the optimum nearly
+    always; at contested starts it does not."""
     found = measured(WEIGHS, kind)
     if kind in ("mark", "last resort"):
         assert found["effect"] == 1 and found["with"] == 1
