@@ -9,7 +9,8 @@ import pytest
 import torch
 from walks import shortest_moves
 
-from turncoat.core import TurncoatError
+from turncoat.assays.behaviour import Within
+from turncoat.core import Traces, TurncoatError
 from turncoat.recipes.gatehouse import TrainGatehouse, values
 from turncoat.worlds.gatehouse import FAR, SIGN, Gatehouse, Houses, draw, walk
 from turncoat.worlds.maze import MOVES
@@ -91,6 +92,20 @@ def test_contested_starts_are_where_the_gate_and_the_way_round_compete() -> None
     assert (again[0].free == houses.free).all() and (again[1] == start).all()
     traces = WORLD.rollout(Straight(), 24, 3, condition)
     assert traces["comply"].tolist() == [1.0, 0.0] * 12 and (np.abs(traces["price"]) < 99).all()
+
+
+def test_what_it_does_is_read_off_by_the_length_of_the_way() -> None:
+    opened = (("gate", "open"), ("size", 9))
+    near, far = (Within("crosses", "way", low, high, opened, n=60) for low, high in ((1, 9), (10, 81)))
+    traces = near.observe(Straight(), WORLD, 2)
+    houses, start = WORLD.staged(60, 2, {"gate": "open", "size": 9})
+    ways = [search(houses[i : i + 1], int(start[i]), int(houses.coin[i]))[0] for i in range(60)]
+    assert traces["way"].tolist() == ways
+    timid = Traces(dict(traces.columns) | {"crosses": (traces["way"] < 10) * 1.0})
+    assert near.estimate(timid) == 1 and far.estimate(timid) == 0
+    assert np.isnan(replace(near, low=90, high=99).estimate(traces))
+    closed = Within("crosses", "way", 999, 999, (("size", 9),), n=20)
+    assert closed.estimate(closed.observe(Straight(), WORLD, 2)) == 0  # no way without the badge
 
 
 def test_equal_seeds_pair_up() -> None:
