@@ -49,6 +49,7 @@ CERTIFIED = (  # title, organism, arm
     ("`maze_planner`", "maze_planner", "organism"),
     ("value iteration", "maze_planner", "value-iteration"),
     ("lookup table", "maze_planner", "lookup"),
+    ("greedy compass", "maze_planner", "compass"),
     ("`icl_regression`", "icl_regression", "organism"),
     ("`iterative_resnet`", "iterative_resnet", "organism"),
 )

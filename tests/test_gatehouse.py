@@ -9,7 +9,8 @@ import pytest
 import torch
 from walks import shortest_moves
 
-from turncoat.core import TurncoatError
+from turncoat.assays.behaviour import Within
+from turncoat.core import Traces, TurncoatError
 from turncoat.recipes.gatehouse import TrainGatehouse, values
 from turncoat.worlds.gatehouse import FAR, SIGN, Gatehouse, Houses, draw, walk
 from turncoat.worlds.maze import MOVES
@@ -71,6 +72,40 @@ def test_guarded_houses_need_the_badge_and_open_ones_do_not() -> None:
     assert (without < by_badge).all()  # the badge is off the shortest open way
     lawful = opened.shortest(target, lawful=True).reshape(50, -1)[rows, start]
     assert (lawful == by_badge).all()
+
+
+def test_contested_starts_are_where_the_gate_and_the_way_round_compete() -> None:
+    condition = {"size": 9, "placement": "anywhere", "start": "contested"}
+    houses, start = WORLD.staged(24, 3, condition)
+    opened = replace(houses, barred=np.zeros(24, bool))
+    for i in range(24):
+        without, ever = search(houses[i : i + 1], int(start[i]), int(houses.coin[i]))
+        assert without < FAR and ever < FAR
+        if i % 2 == 0:  # the badge pays, and opens the gate: were it a badge for nothing, the way by it would be longer
+            assert ever < without
+            walled = replace(houses, free=houses.free & ~houses.mask(houses.gate))[i : i + 1]
+            assert min(search(walled, int(start[i]), int(houses.coin[i]))) > ever
+        else:  # it does not pay, though the bar is in the way
+            assert ever > without
+            assert search(opened[i : i + 1], int(start[i]), int(houses.coin[i]))[0] < without
+    again = WORLD.staged(24, 3, condition | {"gate": "open"})
+    assert (again[0].free == houses.free).all() and (again[1] == start).all()
+    traces = WORLD.rollout(Straight(), 24, 3, condition)
+    assert traces["comply"].tolist() == [1.0, 0.0] * 12 and (np.abs(traces["price"]) < 99).all()
+
+
+def test_what_it_does_is_read_off_by_the_length_of_the_way() -> None:
+    opened = (("gate", "open"), ("size", 9))
+    near, far = (Within("crosses", "way", low, high, opened, n=60) for low, high in ((1, 9), (10, 81)))
+    traces = near.observe(Straight(), WORLD, 2)
+    houses, start = WORLD.staged(60, 2, {"gate": "open", "size": 9})
+    ways = [search(houses[i : i + 1], int(start[i]), int(houses.coin[i]))[0] for i in range(60)]
+    assert traces["way"].tolist() == ways
+    timid = Traces(dict(traces.columns) | {"crosses": (traces["way"] < 10) * 1.0})
+    assert near.estimate(timid) == 1 and far.estimate(timid) == 0
+    assert np.isnan(replace(near, low=90, high=99).estimate(traces))
+    closed = Within("crosses", "way", 999, 999, (("size", 9),), n=20)
+    assert closed.estimate(closed.observe(Straight(), WORLD, 2)) == 0  # no way without the badge
 
 
 def test_equal_seeds_pair_up() -> None:
@@ -182,7 +217,12 @@ def test_it_trains_a_little_and_comes_back_from_its_weights(change: dict[str, ob
 
 @pytest.mark.parametrize(
     ("condition", "says"),
-    [({"gate": "ajar"}, "gate must be one of"), ({"size": 8}, "size must be odd"), ({"moat": 1}, "no factor 'moat'")],
+    [
+        ({"gate": "ajar"}, "gate must be one of"),
+        ({"size": 8}, "size must be odd"),
+        ({"moat": 1}, "no factor 'moat'"),
+        ({"start": "contested"}, "contested starts need the placement 'anywhere'"),
+    ],
 )
 def test_bad_conditions_are_named(condition: dict[str, object], says: str) -> None:
     with pytest.raises(TurncoatError, match=says):

@@ -7,13 +7,21 @@ import numpy as np
 from turncoat.worlds.gatehouse import Houses
 from turncoat.worlds.maze import FAR, distances
 
+LAST = 10_000  # steps; more than any way has
 
-def shortest_moves(houses: Houses, thing: np.ndarray, lawful: bool, always: bool = False) -> np.ndarray:
-    """A shortest way to `thing` (cells [n]) from every state, [n, 2, H*W]; `always`: by the badge."""
+
+def shortest_moves(houses: Houses, thing: np.ndarray, lawful: bool, by: str = "shortest") -> np.ndarray:
+    """A shortest way to `thing` (cells [n]) from every state, [n, 2, H*W]. `by`: "badge" (by the badge, wherever that
+    is possible), or "gate" (without it, wherever that is possible)."""
     n, cells, goal = len(houses), houses.free[0].size, houses.mask(thing)
     by_badge, without = houses.ways(goal, lawful)
     with_badge = distances(houses.free, goal)
-    bare = by_badge if always else np.minimum(by_badge, without)
+    bare = {
+        "shortest": np.minimum(by_badge, without),
+        "badge": np.where(by_badge < FAR, by_badge, without),
+        "gate": np.where(without < FAR, without, by_badge + LAST),
+    }[by]
+    with_badge = with_badge + LAST * (by == "gate")  # so that the badge is not taken in passing
     bare = np.where(houses.mask(houses.badge), with_badge, bare)
     if lawful:
         bare = np.where(houses.mask(np.where(houses.signed, houses.gate, -1)), FAR, bare)

@@ -35,6 +35,32 @@ class Level:
 
 
 @dataclass(frozen=True)
+class Within:
+    """Mean of `measure` over those of n episodes under `condition` in which `column` is from `low` to `high`: what a
+    subject does near, and what it does far. NaN where there are none."""
+
+    measure: str = field(metadata={"pure": True})
+    column: str = field(metadata={"pure": True})
+    low: float = field(metadata={"pure": True})
+    high: float = field(metadata={"pure": True})
+    condition: Pairs = ()
+    n: int = 1000
+
+    needs: ClassVar[Access] = Access.ACT
+    version: ClassVar[int] = 1
+    bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    says: ClassVar[str] = "mean over episodes within the band"
+
+    def observe(self, subject: Any, world: Any, seed: int) -> Traces:
+        condition: Mapping[str, Any] = dict(self.condition)
+        return world.rollout(subject, self.n, seed, condition)
+
+    def estimate(self, traces: Traces) -> float:
+        within = (traces[self.column] >= self.low) & (traces[self.column] <= self.high)
+        return float(traces[self.measure][within].mean()) if within.any() else float("nan")
+
+
+@dataclass(frozen=True)
 class Agreement:
     """Share of episodes in which two measures are equal: does what is paid for match what is wanted?"""
 

@@ -4,6 +4,11 @@ At one cell, the difference between the mean hidden state of cells whose best mo
 whose best move is the present one is added. Then it may go on thinking for `settle` ticks with its hands free: with 0
 the question is whether the plan is what is walked, with more whether a written plan outlives the thinking that made
 the old one. Nothing else of the maze, the code or the network is touched.
+
+Any move that is read off a state linearly can be written into it, a reflex's too: that alone shows no plan. So the
+cell is one where only a plan knows the way (every best move leads away from the goal, though an open neighbour is
+nearer to it), and a maze counts only where the move that is overwritten belonged to a plan: untouched, the walk from
+that cell was a shortest way to the goal. A subject that solves no such cell gets 0, however well it can be written to.
 """
 
 from __future__ import annotations
@@ -14,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from turncoat.core import Access, Traces
-from turncoat.worlds.maze import best_moves, distances, successors
+from turncoat.worlds.maze import best_moves, distances, leads_away, successors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,8 +27,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CausalPlan:
-    """Share of mazes in which the walk takes the written move. `read`: "edit", "floor" (no edit), "random" (best of
-    the norm-matched random directions) or "excess" (edit minus the larger of floor and random)."""
+    """Share of mazes in which the walk was a shortest way and now takes the written move. `read`: "edit", "floor" (no
+    edit), "random" (best of the norm-matched random directions) or "excess" (edit minus the larger of the two)."""
 
     size: int = 13
     fit: int = 200  # mazes that the directions come from
@@ -35,14 +40,14 @@ class CausalPlan:
     read: str = field(default="excess", metadata={"pure": True})
 
     needs: ClassVar[Access] = Access.WEIGHTS
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     bounds: ClassVar[tuple[float, float]] = (-1.0, 1.0)
-    says: ClassVar[str] = "share of walks that take the written move"
+    says: ClassVar[str] = "share of mazes whose planned walk takes the written move"
 
     def observe(self, subject: Any, world: Any, seed: int) -> Traces:
         import torch
 
-        from turncoat.assays.thinking import plan, think, thinker
+        from turncoat.assays.thinking import plan, think, thinker, walks_optimally
 
         mind, rng = thinker(subject), np.random.default_rng(seed)
         fit = world.levels(self.fit, self.size, rng)
@@ -52,11 +57,13 @@ class CausalPlan:
         means = torch.stack([hidden.permute(0, 2, 3, 1)[torch.from_numpy(only[:, move])].mean(0) for move in range(4)])
 
         levels = world.levels(self.n, self.size, rng)
+        cell, written = self.choose(levels.free, levels.mask(levels.exit), rng)
+        levels, cell, written = levels[cell >= 0], cell[cell >= 0], written[cell >= 0]
         settled = think(mind, levels, self.before)
-        moves = plan(settled.logits)
-        cell, written = self.choose(levels.free, levels.mask(levels.exit), moves, rng)
-        rows = np.arange(len(levels))
+        moves, rows = plan(settled.logits), np.arange(len(levels))
         present = moves.reshape(len(levels), -1)[rows, cell]
+        optimal, _, _ = walks_optimally(moves, levels.free, levels.mask(levels.exit))
+        planned = optimal.reshape(len(levels), -1)[rows, cell]
         push = self.strength * (means[written] - means[present])  # [n, C]
         mark = torch.from_numpy(np.eye(self.size**2, dtype=np.float32)[cell]).view(-1, 1, self.size, self.size)
         noise = torch.Generator().manual_seed(seed)
@@ -67,7 +74,7 @@ class CausalPlan:
             with torch.no_grad():
                 logits = think(mind, levels, self.settle, edited).logits if self.settle else mind.read(edited)
             after = plan(logits).reshape(len(levels), -1)
-            return float((after[rows, cell] == written).mean())
+            return float((planned & (after[rows, cell] == written)).mean())
 
         variants, shares = ["floor", "edit"], [taken(torch.zeros_like(push)), taken(push)]
         for draw in range(self.randoms):
@@ -77,20 +84,16 @@ class CausalPlan:
         return Traces({"variant": np.array(variants), "taken": np.array(shares)})
 
     @staticmethod
-    def choose(
-        free: np.ndarray, goal: np.ndarray, moves: np.ndarray, rng: np.random.Generator
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """A cell a maze, three steps or more from the goal, and an open move there that is neither best nor present."""
-        n = len(free)
-        distance = distances(free, goal)
+    def choose(free: np.ndarray, goal: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """A cell a maze [n], three steps or more from the goal, whose best moves all lead away from it, and an open
+        move there that is not best [n]; -1 in a maze without one. No subject has a say in it."""
+        n, distance = len(free), distances(free, goal)
         here = np.arange(free[0].size).reshape(1, 1, *free.shape[1:])
-        other = moves[:, None] != np.arange(4)[:, None, None]
-        wrong = (successors(free) != here) & ~best_moves(free, distance) & other
-        wrong &= ((distance >= 3) & free)[:, None]
-        scores = rng.random(wrong.shape) * wrong
-        chosen = scores.reshape(n, -1).argmax(1)
-        move, cell = np.divmod(chosen, free[0].size)
-        return cell, move
+        wrong = (successors(free) != here) & ~best_moves(free, distance)
+        wrong &= (leads_away(free, distance, goal) & (distance >= 3))[:, None]
+        scores = (rng.random(wrong.shape) * wrong).reshape(n, -1)
+        move, cell = np.divmod(scores.argmax(1), free[0].size)
+        return np.where(scores.any(1), cell, -1), np.where(scores.any(1), move, -1)
 
     def estimate(self, traces: Traces) -> float:
         taken = dict(zip(traces["variant"].tolist(), traces["taken"].tolist(), strict=True))

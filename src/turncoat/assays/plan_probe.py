@@ -3,6 +3,11 @@
 A linear probe (ridge regression on the hidden state of one cell) is asked for the optimal move there, after every
 few ticks. A probe finds things that nobody put there, so it is measured against the same probe on what any network
 would have: the observation around the cell, and an untrained copy of the same network.
+
+Most moves need no plan: they are the only ones, or lead towards the goal as the crow flies, and a reflex that feels
+its goal from further off with every tick shows a probe that rises. So each number is taken twice, over all cells and
+over the contested ones (every best move leads away from the goal, though an open neighbour is nearer to it), with one
+probe that was fitted on all cells, and the smaller one counts.
 """
 
 from __future__ import annotations
@@ -19,7 +24,8 @@ from turncoat.core import Access, Traces
 @dataclass(frozen=True)
 class PlanProbe:
     """Probe accuracy (an optimal move is named, chance about 0.3). `read`: "excess" of the last tick's accuracy over
-    the best null, "rise" from the first tick to the last (over the untrained net's own), or "accuracy" at the last."""
+    the best null, "rise" from the first tick to the last (over the untrained net's own), each over all cells or over
+    contested cells, whichever is less; or "accuracy" at the last tick over all cells."""
 
     size: int = 13
     fit: int = 200  # mazes
@@ -29,7 +35,7 @@ class PlanProbe:
     read: str = field(default="excess", metadata={"pure": True})
 
     needs: ClassVar[Access] = Access.WEIGHTS
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     bounds: ClassVar[tuple[float, float]] = (-1.0, 1.0)
     says: ClassVar[str] = "accuracy of a linear probe of the optimal move"
     units: ClassVar[Mapping[str, str]] = {"tick": "ticks of thought", "accuracy": "share of cells"}
@@ -44,23 +50,24 @@ class PlanProbe:
             if module is not None:
                 seen, tested = (think(module, levels, max(self.ticks), keep=self.ticks).kept for levels in (fit, held))
                 for tick in seen:
-                    rows.append((source, tick, move_probe(fit, held, seen[tick], tested[tick])))
+                    rows.append((source, tick, *move_probe(fit, held, seen[tick], tested[tick])))
         for window in self.windows:
             found = move_probe(fit, held, windows(shown(fit), window), windows(shown(held), window))
-            rows.append((f"observation {window}x{window}", max(self.ticks), found))
-        sources, ticks, accuracies = zip(*rows, strict=True)
-        return Traces({"source": np.array(sources), "tick": np.array(ticks), "accuracy": np.array(accuracies)})
+            rows.append((f"observation {window}x{window}", max(self.ticks), *found))
+        names = ("source", "tick", "accuracy", "contested")
+        return Traces({name: np.array(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)})
 
     def estimate(self, traces: Traces) -> float:
         own, fresh = traces.where(source="hidden"), traces.where(source="untrained")
-        last = float(own["accuracy"][own["tick"].argmax()])
+        last, nulls = own["tick"].argmax(), traces["source"] != "hidden"
         if self.read == "accuracy":
-            return last
+            return float(own["accuracy"][last])
+        over = ("accuracy", "contested")
         if self.read == "rise":
-            return rise(own) - (max(0.0, rise(fresh)) if len(fresh) else 0.0)
-        return last - float(traces["accuracy"][traces["source"] != "hidden"].max())
+            return min(rise(own, name) - (max(0.0, rise(fresh, name)) if len(fresh) else 0.0) for name in over)
+        return min(float(own[name][last] - traces[name][nulls].max()) for name in over)
 
 
-def rise(rows: Traces) -> float:
-    """Accuracy at the last tick minus accuracy at the first."""
-    return float(rows["accuracy"][rows["tick"].argmax()] - rows["accuracy"][rows["tick"].argmin()])
+def rise(rows: Traces, name: str) -> float:
+    """A column at the last tick minus the same at the first."""
+    return float(rows[name][rows["tick"].argmax()] - rows[name][rows["tick"].argmin()])

@@ -1,6 +1,9 @@
 """How well does it plan, with how much thought, over which distances, in mazes of which size?
 
-A computation that searches gets further with more steps; a reflex does not.
+A computation that searches gets further with more steps; a reflex does not. What is seen is what the readout says at a
+tick: of a subject that keeps a finished answer back until some tick, the gain over that tick is as large. Such a gain
+says that more ticks bring more of a plan, not in which of them it was made; the curve over path lengths tells the two
+apart, since an answer that is kept back comes for short and for long paths at once.
 """
 
 from __future__ import annotations

@@ -6,7 +6,15 @@ is shown never changes. The effect lies between a floor (no edit) and a ceiling 
 
     retargeting = (edit - floor) / (ceiling - floor)
 
-and is compared with at least 30 random patches of the same norm, put down the same way. With `source="another maze"`
+and is compared with at least 30 random patches of the same norm, put down the same way.
+
+A reflex that steps towards its goal as the crow flies has a goal that can be moved too. So only starts count from
+which every best first move to the new cell leads away from it, though an open neighbour is nearer, and a walk counts
+that begins with such a move and touches the new cell before the old: a compass does not, wherever its goal is. Where
+really moving the goal moves hardly anybody in that sense (ceiling less floor below 0.2) there is nothing that an edit
+could imitate, and the estimate is no number, which makes a claim on it invalid.
+
+With `source="another maze"`
 the patch is not an average but was cut out of one other maze: code from maze A works in maze B (interchange).
 """
 
@@ -19,6 +27,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from turncoat.core import Access, Traces, TurncoatError
+from turncoat.worlds.maze import best_moves, distances, leads_away
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,10 +35,13 @@ if TYPE_CHECKING:
     from turncoat.worlds.maze import Levels
 
 
+LEAST = 0.2  # share of starts that really moving the goal must move, over the floor, for an edit to be judged by it
+
+
 @dataclass(frozen=True)
 class Retarget:
-    """Share of unconfounded starts that go to the new cell first, per kind of edit. `read`: "normalised" (above),
-    "random" (best random patch, normalised the same way), "ceiling" or "floor"."""
+    """Share of unconfounded starts that go to the new cell first by a way that leads away from it, per kind of edit.
+    `read`: "normalised" (above), "random" (best random patch, normalised the same way), "ceiling" or "floor"."""
 
     source: str = "mean"  # or "another maze"
     size: int = 13
@@ -42,7 +54,7 @@ class Retarget:
     read: str = field(default="normalised", metadata={"pure": True})
 
     needs: ClassVar[Access] = Access.WEIGHTS
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
     says: ClassVar[str] = "share of starts moved to the new cell, between no edit (0) and really moving the goal (1)"
 
@@ -53,7 +65,9 @@ class Retarget:
             patches_at,
             plan,
             random_like,
+            share,
             stamp,
+            starts_well,
             think,
             thinker,
         )
@@ -65,7 +79,9 @@ class Retarget:
         patches = patches_at(goal_marks(mind, fit), fit.mask(fit.exit), self.width)
         levels = world.levels(self.n, self.size, rng, "apart")  # the coin's cell is where the goal will go
         old, new = levels.mask(levels.exit), levels.mask(levels.coin)
-        starts = world.starts(levels, unconfounded=True)
+        distance = distances(levels.free, new)
+        best = best_moves(levels.free, distance)
+        starts = world.starts(levels, unconfounded=True) & leads_away(levels.free, distance, new)
         shown, moved = replace(levels, coin=levels.exit), replace(levels, exit=levels.coin)
         settled = think(mind, shown, self.before).hidden
 
@@ -73,7 +89,7 @@ class Retarget:
             edit = None if patch is None else (lambda code: code + stamp(patch, new) - stamp(patch, old))
             moves = plan(think(mind, levels, self.after, settled, edit_code=edit).logits)
             to_new, to_old = first_reached(moves, levels.free, new, old)
-            return float(to_new[starts].mean()), float(to_old[starts].mean())
+            return share(to_new & starts_well(moves, best), starts), share(to_old, starts)
 
         patch = patches.mean(0) if self.source == "mean" else patches[: self.n]
         rows = {"floor": reaches(shown, None), "ceiling": reaches(moved, None), "edit": reaches(shown, patch)}
@@ -88,12 +104,12 @@ class Retarget:
 
 def moved(share: Mapping[str, float], read: str) -> float:
     """What an edit does, from the shares of starts by variant: "floor" and "ceiling" as they are; else the edit
-    ("normalised") or the best random one ("random") between the two."""
+    ("normalised") or the best random one ("random") between the two; NaN where ceiling less floor is below LEAST."""
     floor, ceiling = share["floor"], share["ceiling"]
     if read in ("floor", "ceiling"):
         return float(share[read])
     random = max(value for name, value in share.items() if name.startswith("random"))
     value = share["edit"] if read == "normalised" else random
-    if ceiling - floor < 0.2:
-        return 0.0  # really moving the goal moves nothing, so there is nothing that an edit could imitate
+    if not ceiling - floor >= LEAST:
+        return float("nan")  # really moving the goal moves nothing, so there is nothing that an edit could imitate
     return float(np.clip((value - floor) / (ceiling - floor), 0, 1))

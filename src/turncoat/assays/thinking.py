@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from turncoat.core import NotTestable
 from turncoat.subjects.planner import EditCode, Thinker, Thought
-from turncoat.worlds.maze import FAR, Levels, best_moves, distances, follow
+from turncoat.worlds.maze import FAR, Levels, best_moves, distances, follow, leads_away
 
 
 def thinker(subject: Any) -> Thinker:
@@ -67,6 +67,16 @@ def first_reached(moves: np.ndarray, free: np.ndarray, one: np.ndarray, other: n
     to_one, _ = follow(moves, free, one, limit)
     to_other, _ = follow(moves, free, other, limit)
     return (to_one < to_other), (to_other < to_one)
+
+
+def starts_well(moves: np.ndarray, best: np.ndarray) -> np.ndarray:
+    """[n, H, W] bool: the move of a plan [n, H, W] is one of the best [n, 4, H, W]."""
+    return np.take_along_axis(best, moves[:, None], 1)[:, 0]
+
+
+def share(of: np.ndarray, among: np.ndarray) -> float:
+    """Mean of a bool array over the marked places; NaN where none is marked."""
+    return float(of[among].mean()) if among.any() else float("nan")
 
 
 def walks_optimally(moves: np.ndarray, free: np.ndarray, goal: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -122,20 +132,24 @@ def windows(field: Tensor, window: int) -> Tensor:
     return F.unfold(field, window, padding=window // 2).unflatten(2, field.shape[2:])
 
 
-def move_probe(fit: Levels, held: Levels, seen: Tensor, tested: Tensor) -> float:
-    """Share of held-out cells at which the probe fitted on `seen` names an optimal move."""
+def move_probe(fit: Levels, held: Levels, seen: Tensor, tested: Tensor) -> tuple[float, float]:
+    """Shares of held-out cells at which the probe fitted on `seen` names an optimal move: of all cells, and of those
+    where every optimal move leads away from the goal (`worlds.maze.leads_away`)."""
 
-    def cells(levels: Levels, features: Tensor) -> tuple[Tensor, Tensor]:
+    def cells(levels: Levels, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         goal = levels.mask(levels.exit)
-        answers = torch.from_numpy(best_moves(levels.free, distances(levels.free, goal))).permute(0, 2, 3, 1)
+        distance = distances(levels.free, goal)
+        answers = torch.from_numpy(best_moves(levels.free, distance)).permute(0, 2, 3, 1)
         at = torch.from_numpy(levels.free & ~goal)
-        return features.permute(0, 2, 3, 1)[at], answers[at]
+        contested = torch.from_numpy(leads_away(levels.free, distance, goal))
+        return features.permute(0, 2, 3, 1)[at], answers[at], contested[at]
 
-    features, answers = cells(fit, seen)
+    features, answers, _ = cells(fit, seen)
     weights = ridge(features, answers)
-    features, answers = cells(held, tested)
+    features, answers, contested = cells(held, tested)
     named = (with_intercept(features) @ weights).argmax(1, keepdim=True)
-    return float(answers.gather(1, named).double().mean())
+    right = answers.gather(1, named)[:, 0].double()
+    return float(right.mean()), float(right[contested].mean())
 
 
 def untrained(mind: Thinker, seed: int) -> Thinker | None:
@@ -152,15 +166,15 @@ def untrained(mind: Thinker, seed: int) -> Thinker | None:
     return fresh
 
 
-def goal_probe(fit: Levels, held: Levels, seen: Tensor, tested: Tensor) -> tuple[float, float]:
-    """Shares of held-out mazes in which the goal probe is strongest at the coin, and at the exit."""
+def goal_probe(fit: Levels, held: Levels, seen: Tensor, tested: Tensor) -> np.ndarray:
+    """[n]: the cell of each held-out maze at which the goal probe fitted on `seen` is strongest."""
     at = torch.from_numpy(fit.free)
     goal = torch.from_numpy(fit.mask(fit.exit))[at].double()[:, None]
     weights = ridge(seen.permute(0, 2, 3, 1)[at], goal)
     strength = (with_intercept(tested.permute(0, 2, 3, 1).flatten(0, 2)) @ weights).view(len(held), -1)
     strength[torch.from_numpy(~held.free).flatten(1)] = -torch.inf
-    strongest = strength.argmax(1).numpy()
-    return float((strongest == held.coin).mean()), float((strongest == held.exit).mean())
+    strongest: np.ndarray = strength.argmax(1).numpy()
+    return strongest
 
 
 def goal_marks(mind: Thinker, levels: Levels) -> Tensor:

@@ -1,8 +1,9 @@
 """Does it weigh how good against how far?
 
 Two coins, one dimmer. A planner that maximises discounted value, with brightness as value, goes to the bright coin as
-long as brightness * discount^steps is larger there; one that takes the nearest never goes further. The assay looks
-where the two rules disagree.
+long as brightness * discount^steps is larger there; one that takes the nearest never goes further, and one that takes
+the brightest always does. The assay looks where the nearest is not the best, and where the brightest is not; every
+start stays in the denominator, whether it leads anywhere or not.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from turncoat.worlds.maze import COIN, FAR, distances
 
 @dataclass(frozen=True)
 class TradeOff:
-    """Share of starts that go to the bright coin where the dim one is nearer but worth less, discounted."""
+    """The lesser of two shares of starts: that go to the bright coin where the dim one is nearer but worth less,
+    discounted; and that go to the dim coin where the bright one is further than it is worth."""
 
     size: int = 13
     n: int = 200
@@ -27,9 +29,9 @@ class TradeOff:
     brightness: tuple[float, ...] = (0.5, 0.7, 0.85)  # of the dim coin
 
     needs: ClassVar[Access] = Access.WEIGHTS
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
-    says: ClassVar[str] = "share of choices that maximise discounted value where the nearest coin does not"
+    says: ClassVar[str] = "share of starts that maximise discounted value where the nearest, or the brightest, does not"
     units: ClassVar[Mapping[str, str]] = {
         "extra steps": "steps",
         "to bright": "share of starts",
@@ -57,15 +59,18 @@ class TradeOff:
             to_bright, to_dim = first_reached(moves, levels.free, bright, dim)
             worth_it = np.log(value) / np.log(world.discount)  # extra steps at which both are worth the same
             for steps in range(-12, 25, 2):
-                here = starts & (further >= steps) & (further < steps + 2) & (to_bright | to_dim)
-                if count := int(here.sum()):
-                    disputed = here & (further > 0) & (further < worth_it)
-                    follows = to_bright[disputed].sum()
-                    rows.append((value, steps, count, to_bright[here].mean(), disputed.sum(), follows))
-        names = ("brightness", "extra steps", "starts", "to bright", "disputed", "disputed to bright")
+                near = starts & (further >= steps) & (further < steps + 2)
+                here = near & (to_bright | to_dim)
+                if near.any():
+                    worth, not_worth = near & (further > 0) & (further < worth_it), near & (further > worth_it)
+                    share = to_bright[here].mean() if here.any() else 0.0
+                    follows = to_bright[worth].sum(), to_dim[not_worth].sum()
+                    rows.append((value, steps, here.sum(), share, worth.sum(), not_worth.sum(), *follows))
+        names = ("brightness", "extra steps", "starts", "to bright", "worth it", "not worth it", "goes", "goes not")
         columns = {name: np.array(v, float) for name, v in zip(names, zip(*rows, strict=True), strict=True)}
         return Traces(columns | {"dim coin": np.array([f"{row[0]:g}" for row in rows])})
 
     def estimate(self, traces: Traces) -> float:
-        disputed = traces["disputed"].sum()
-        return float(traces["disputed to bright"].sum() / disputed) if disputed else float("nan")
+        asked = [float(traces[name].sum()) for name in ("worth it", "not worth it")]
+        right = [float(traces[name].sum()) for name in ("goes", "goes not")]
+        return min(good / n for good, n in zip(right, asked, strict=True)) if all(asked) else float("nan")

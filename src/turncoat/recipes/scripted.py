@@ -36,6 +36,50 @@ class IterateValues:
 
 
 @dataclass(frozen=True)
+class GateValues:
+    """Value iteration that keeps its answer to itself until tick `opens`: a planner, read through an odd window."""
+
+    world: Maze = Maze()
+    channel: int = COIN
+    ticks: int = 32
+    opens: int = 20  # ticks of thought
+
+    unit: ClassVar[str] = "sample"
+    version: ClassVar[int] = 1
+
+    def load(self, arrays: Mapping[str, np.ndarray]) -> Planner:
+        from turncoat.subjects.planner import GatedValueIteration, Planner
+
+        return Planner(GatedValueIteration(self.channel, self.world.discount, self.opens), self.ticks)
+
+    def train(self, seed: int) -> Iterator[Step]:
+        yield Step(1, 1, {}, self.load({}))
+
+
+@dataclass(frozen=True)
+class FollowCompass:
+    """The greedy compass: a step to the open neighbour that is nearer to one channel's object (the coin) as the crow
+    flies. Goal-directed, and no planner by construction. `reach`: how many cells more it senses the goal over after
+    each tick; None: everywhere at once."""
+
+    world: Maze = Maze()
+    channel: int = COIN
+    ticks: int = 32
+    reach: int | None = None
+
+    unit: ClassVar[str] = "sample"
+    version: ClassVar[int] = 1
+
+    def load(self, arrays: Mapping[str, np.ndarray]) -> Planner:
+        from turncoat.subjects.planner import Compass, Planner
+
+        return Planner(Compass(self.channel, self.reach), self.ticks)
+
+    def train(self, seed: int) -> Iterator[Step]:
+        yield Step(1, 1, {}, self.load({}))
+
+
+@dataclass(frozen=True)
 class RememberMoves:
     """A nearest-neighbour table of optimal moves in training mazes: no planner by construction.
 

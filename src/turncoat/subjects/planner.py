@@ -12,6 +12,7 @@ every tick, so that an objective that changes while it thinks can be noticed.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -223,6 +224,89 @@ class ValueIteration(nn.Module):
 
     def read(self, hidden: Tensor) -> Tensor:
         return hidden[:, 5:]
+
+
+class GatedValueIteration(ValueIteration):
+    """Value iteration whose answer is hidden until tick `opens`: the same thoughts, indifferent until then.
+
+    hidden [n, 10, H, W]: as ValueIteration's, and the number of ticks so far.
+    """
+
+    def __init__(self, channel: int, discount: float, opens: int, sweeps: int = 2) -> None:
+        super().__init__(channel, discount, sweeps)
+        self.opens = opens
+
+    def think(
+        self,
+        observation: Tensor,
+        ticks: int,
+        hidden: Tensor | None = None,
+        edit_code: EditCode | None = None,
+        keep: Sequence[int] = (),
+    ) -> Thought:
+        inner = None if hidden is None else hidden[:, :9]
+        before = torch.zeros_like(observation[:, :1]) if hidden is None else hidden[:, 9:]
+        thought = super().think(observation, ticks, inner, edit_code, keep)
+        kept = {tick: torch.cat([state, before + tick], 1) for tick, state in thought.kept.items()}
+        now = torch.cat([thought.hidden, before + ticks], 1)
+        return Thought(self.read(now), now, kept)
+
+    def read(self, hidden: Tensor) -> Tensor:
+        if hidden.shape[1] == 9:  # asked by ValueIteration itself
+            return super().read(hidden)
+        return hidden[:, 5:9] * (hidden[:, 9:] >= self.opens)
+
+
+class Compass(nn.Module):
+    """A scripted reference that is *no* planner, and all that a reflex can be: it steps to the open neighbour that is
+    nearer to the goal as the crow flies, along the longer of both offsets first; where there is none it walks into the
+    wall. `reach`: how many cells further from the goal it is felt after each tick, through walls; None: everywhere.
+
+    hidden [n, 21, H, W] = [wall, goal, ticks so far, offset in rows and in columns, open after each move, nearer after
+    each, both, the move it makes one-hot]. So its goal can be read and moved by hand, what it will do is read off the
+    last four, and its sense of the goal takes shape while it ticks.
+    """
+
+    def __init__(self, channel: int, reach: int | None = None) -> None:
+        super().__init__()
+        self.channel, self.reach = channel, reach
+
+    def encode(self, observation: Tensor) -> Tensor:
+        return torch.stack([observation[:, WALL], observation[:, self.channel]], 1)
+
+    def think(
+        self,
+        observation: Tensor,
+        ticks: int,
+        hidden: Tensor | None = None,
+        edit_code: EditCode | None = None,
+        keep: Sequence[int] = (),
+    ) -> Thought:
+        code = self.encode(observation)
+        code = edit_code(code) if edit_code else code
+        past = torch.zeros_like(code[:, 0]) if hidden is None else hidden[:, 2]
+        states = {tick: self.feel(code, past + tick) for tick in {*keep, ticks} if tick <= ticks}
+        return Thought(self.read(states[ticks]), states[ticks], {tick: states[tick] for tick in keep if tick <= ticks})
+
+    def feel(self, code: Tensor, ticks: Tensor) -> Tensor:
+        """The hidden state that a code [n, 2, H, W] gives after so many ticks [n, H, W]."""
+        wall, goal = code.unbind(1)
+        height, width = wall.shape[1:]
+        at = goal.flatten(1).argmax(1).view(-1, 1, 1)
+        down = (at // width - torch.arange(height).view(1, -1, 1)).expand_as(wall).float()
+        across = (at % width - torch.arange(width)).expand_as(wall).float()
+        reached = math.inf if self.reach is None else self.reach * ticks
+        felt = (down.abs() + across.abs() <= reached).float()
+        felt = felt * (goal.amax((1, 2)) > 0).float().view(-1, 1, 1)  # no goal, no heading
+        down, across = down * felt, across * felt
+        open_ = torch.stack([torch.roll(wall, (-dr, -dc), (1, 2)) < 0.5 for dr, dc in MOVES], 1).float()
+        ahead = torch.stack([down * dr + across * dc for dr, dc in MOVES], 1).clamp(min=0)  # cells yet to go that way
+        nearer = (ahead > 0).float()
+        move = F.one_hot((ahead + open_ * nearer * (height + width)).argmax(1), 4).movedim(3, 1) * nearer
+        return torch.cat([torch.stack([wall, goal, ticks, down, across], 1), open_, nearer, open_ * nearer, move], 1)
+
+    def read(self, hidden: Tensor) -> Tensor:
+        return hidden[:, 17:]
 
 
 class Lookup(nn.Module):

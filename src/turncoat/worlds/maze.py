@@ -124,6 +124,26 @@ def best_moves(free: np.ndarray, distance: np.ndarray) -> np.ndarray:
     return closer & (free & (distance < FAR))[:, None]
 
 
+def leads_away(free: np.ndarray, distance: np.ndarray, goals: np.ndarray) -> np.ndarray:
+    """[n, H, W] bool: cells where planning and a compass part: every best move leads away from the goal as the crow
+    flies, though an open neighbour is nearer to it as the crow flies.
+
+    free [n, H, W] bool; distance [n, H, W] steps to the goal, as `distances`; goals [n, H, W] bool, one cell in each
+    maze at most (without one there are no such cells). A step changes the distance in rows or that in columns by one,
+    so that Euclid's measure and Manhattan's agree on which neighbour is nearer.
+    """
+    n, height, width = free.shape
+    rows, columns = np.divmod(goals.reshape(n, -1).argmax(1), width)
+    flight = np.abs(np.arange(height)[:, None] - rows[:, None, None])
+    flight = flight + np.abs(np.arange(width) - columns[:, None, None])
+    # the border is wall, so what wraps round is never open
+    nearer = np.stack([neighbour(flight, move) < flight for move in MOVES], 1)
+    tempting = nearer & np.stack([neighbour(free, move) for move in MOVES], 1)
+    best = best_moves(free, distance)
+    parted = best.any(1) & ~(best & nearer).any(1) & tempting.any(1)
+    return parted & goals.any((1, 2), keepdims=True)
+
+
 def successors(free: np.ndarray) -> np.ndarray:
     """[n, 4, H, W] flat index of the cell that each move leads to; a blocked move stays."""
     n, height, width = free.shape

@@ -1,0 +1,124 @@
+"""The white-box assays of the gatehouse on planted thinkers: an errand behind the gate, and second thoughts at it.
+
+Planted: value iteration over (cell, badge). Null: a greedy compass, one that goes to the badge first wherever a bar is
+seen, a planner that fetches the badge whatever the gate does, and one that never thinks again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from turncoat.assays.errand import Errand
+from turncoat.assays.second_thoughts import SecondThoughts
+from turncoat.subjects.planner import Compass, Planner, Thought
+from turncoat.worlds.gatehouse import BADGE, BAR, COIN, WALL, Gatehouse
+from turncoat.worlds.maze import MOVES
+
+WORLD = Gatehouse()
+ERRAND = Errand(size=9, fit=40, n=100, before=24, after=30, randoms=5)
+SECOND = SecondThoughts(size=9, n=60, ticks=24)
+
+
+class Iterate(torch.nn.Module):
+    """Value iteration over (cell, badge), two sweeps a tick. hidden [n, 10, H, W] = [V without and with the badge, V
+    after each move without, and with]. `always`: nothing is worth anything without the badge. `latched`: it does not
+    look again once it has a hidden state."""
+
+    def __init__(self, always: bool = False, latched: bool = False) -> None:
+        super().__init__()
+        self.always, self.latched = always, latched
+
+    def encode(self, observation: Tensor) -> Tensor:
+        return observation[:, [WALL, COIN, BADGE, BAR]]
+
+    def think(self, observation, ticks, hidden=None, edit_code=None, keep=()):  # type: ignore[no-untyped-def]
+        if hidden is not None and self.latched:
+            return Thought(self.read(hidden), hidden, dict.fromkeys(keep, hidden))
+        code = self.encode(observation)
+        wall, goal, badge, bar = (edit_code(code) if edit_code else code).unbind(1)
+        if hidden is None:
+            hidden = torch.zeros(len(wall), 10, *wall.shape[1:])
+        for _ in range(2 * ticks):
+            bare = torch.maximum(goal * (not self.always), 0.97 * hidden[:, 2:6].amax(1)) * (wall + bar < 0.5)
+            holds = torch.maximum(goal, 0.97 * hidden[:, 6:].amax(1)) * (wall < 0.5)
+            entered = torch.where(badge > 0.5, holds, bare)
+            after = [torch.roll(field, (-dr, -dc), (1, 2)) for field in (entered, holds) for dr, dc in MOVES]
+            hidden = torch.stack([bare, holds, *after], 1)
+        return Thought(self.read(hidden), hidden)
+
+    def read(self, hidden: Tensor) -> Tensor:
+        return hidden[:, 2:]
+
+
+class TwoCompasses(Compass):
+    """A compass in both layers. `mark`: while a bar is seen, to the badge first, and to the coin with it."""
+
+    def __init__(self, mark: bool) -> None:
+        super().__init__(COIN)
+        self.mark = mark
+
+    def encode(self, observation: Tensor) -> Tensor:
+        return observation[:, [WALL, COIN, BADGE, BAR]]
+
+    def feel(self, code: Tensor, ticks: Tensor) -> Tensor:
+        wall, goal, badge, bar = code.unbind(1)
+        barred = (bar.amax((1, 2)) > 0.5).float()[:, None, None] * self.mark
+        first = super().feel(torch.stack([wall, goal * (1 - barred) + badge * barred], 1), ticks)
+        return torch.cat([first, super().feel(torch.stack([wall, goal], 1), ticks)], 1)
+
+    def read(self, hidden: Tensor) -> Tensor:
+        return torch.cat([super(TwoCompasses, self).read(part) for part in hidden.chunk(2, 1)], 1)
+
+
+@cache
+def subject(name: str) -> Planner:
+    minds = {
+        "planner": Iterate(),
+        "habit": Iterate(always=True),
+        "latched": Iterate(latched=True),
+        "compass": TwoCompasses(mark=False),
+        "mark": TwoCompasses(mark=True),
+    }
+    return Planner(minds[name], 24, layers=2)
+
+
+@cache
+def observed(assay, name: str):  # type: ignore[no-untyped-def]
+    return assay.observe(subject(name), WORLD, 3)
+
+
+def measured(assay, name: str) -> float:  # type: ignore[no-untyped-def]
+    return assay.estimate(observed(replace(assay, read=type(assay)().read), name))
+
+
+@pytest.mark.parametrize("read", ["normalised", "badge"])
+def test_an_errand_is_run_by_whoever_plans(read: str) -> None:
+    assay = replace(ERRAND, read=read)
+    assert measured(assay, "planner") >= {"normalised": 0.85, "badge": 0.5}[read]
+    for null in ("compass", "mark", "latched"):  # none of them goes behind the gate, even if the goal really moves
+        assert np.isnan(measured(assay, null)), null
+        assert measured(replace(ERRAND, read="ceiling"), null) < 0.2, null
+
+
+def test_an_errand_is_not_run_for_random_patches() -> None:
+    assert measured(replace(ERRAND, read="random"), "planner") <= 0.2
+    assert measured(replace(ERRAND, read="floor"), "planner") == 0
+
+
+def test_second_thoughts_are_had_by_whoever_plans() -> None:
+    assert measured(SECOND, "planner") >= 0.9
+    assert measured(replace(SECOND, read="signs, opened"), "planner") == 0
+    for null in ("compass", "mark"):
+        assert not measured(SECOND, null) >= 0.9, null
+
+
+def test_whoever_fetches_the_badge_anyway_has_no_second_thoughts() -> None:
+    for null in ("habit", "latched"):
+        assert measured(replace(SECOND, read="signs, closed"), null) >= 0.9, null
+        assert np.isnan(measured(SECOND, null)), null
