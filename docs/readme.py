@@ -34,13 +34,35 @@ def claims(name: str, verdicts: list[dict[str, Any]], beside: bool = False) -> s
     """Every claim inside the table, or beside it, with its threshold."""
     organism = load(name)
     terms = {claim.says: claim for claim in organism.claims}
-    lines = ["| claim | needed | measured | finding |", "|---|---|---|---|"]
+    lines = ["| claim | needed | measured | finding | on fresh seeds |  |", "|---|---|---|---|---|---|"]
     for row in verdicts:
         if row["claim"] is not None and (row["row"] is None) == beside:
             claim = terms[row["claim"]]
             bound = f"{claim.sign} {claim.threshold:g}"
             whose = f" over {claim.control}" if claim.control else "" if claim.arm == "organism" else f" ({claim.arm})"
-            lines += [f"| {row['claim']} | {bound}{whose} | {interval(row)} | {row['finding']} |"]
+            told = row["replication"]
+            fresh = "" if told is None else f"{told['finding']} {interval(told)}".rstrip()
+            cells = (row["claim"], f"{bound}{whose}", interval(row), row["finding"], fresh, row["standing"])
+            lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def replication(verdicts: dict[str, list[dict[str, Any]]]) -> str:
+    """What came out on fresh seeds of the claims that were registered for them, beside the first zoo."""
+    lines = [
+        "| organism | claims judged on fresh seeds | found the same | what was not: first zoo → fresh seeds |",
+        "|---|--:|--:|---|",
+    ]
+    for name, rows in verdicts.items():
+        told = [row for row in rows if row["replication"] is not None and row["standing"] == registry.REGISTERED]
+        other = [row for row in told if row["replication"]["finding"] != row["finding"]]
+        changes = (
+            f"“{row['claim']}” {row['finding']} {interval(row)} → {row['replication']['finding']} "
+            f"{interval(row['replication'])}".rstrip()
+            for row in other
+        )
+        if told:
+            lines.append(f"| `{name}` | {len(told)} | {len(told) - len(other)} | {'<br>'.join(changes)} |")
     return "\n".join(lines)
 
 
@@ -131,6 +153,7 @@ def measured() -> dict[str, str]:
         "overview": markdown([row for rows in verdicts.values() for row in rows], OVERVIEW),
         "canonical": canonical(store),
         "certificate": certificate(store),
+        "replication": replication(verdicts),
         "tree_world curve": learning_curve(store, "tree_world", "never-reset"),
     }
     for name in names():
