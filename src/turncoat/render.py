@@ -27,7 +27,7 @@ HEADS: Mapping[Row, str] = {
     Row.COMPUTE: "com", Row.PLAN: "pla", Row.CAUSAL_PLAN: "cau", Row.REPLAN: "rep", Row.OBJECTIVE_DECODABLE: "dec",
     Row.OBJECTIVE_RETARGETABLE: "ret", Row.INTERCHANGE: "int", Row.SHIFT: "shi", Row.NOT_LOOKUP: "not",
 }  # fmt: skip
-NAME = 22  # characters of an organism's name in the matrix: the rest of 100 is for the marks
+NAME = 21  # characters of an organism's name in the matrix: the rest of 100 is for the marks
 LEGEND = ", ".join(f"{mark} {finding}" for finding, mark in MARKS.items())
 READING = "Each row: its weakest finding, then effect [95% interval] and seeds that meet the threshold alone."
 
@@ -93,10 +93,10 @@ def matrix(rows: Sequence[Told], colour: bool = False) -> str:
         head = name if len(name) <= NAME else name[: NAME - 1] + "…"
         beside = shown(by_row.get(None, ())).replace(" of ", "/")
         lines.append(line(head, {row: mark(by_row.get(row.value, ())) for row in Row}, beside))
-    lines += ["", LEGEND + " (each row: its weakest claim)"]
+    lines += ["", LEGEND]
     for title, block in ROW_BLOCKS.items():
         lines += wrapped(f"{title}: ", [f"{HEADS[row]} {row.value}" for row in block])
-    return "\n".join([*lines, "beside: claims beside the table that are shown"])
+    return "\n".join([*lines, "A mark is its row's weakest claim's. beside: claims beside the table that are shown"])
 
 
 def wrapped(head: str, parts: Sequence[str], width: int = 100) -> list[str]:
