@@ -114,10 +114,11 @@ def subject(name: str | Organism, arm: str = "organism", seed: int = 0, store: P
     """
     shelf = open_store(store)
     organism = find(name, shelf)
-    return shelf.load_subject(organism.name, kept(organism, arm, seed, shelf), seed)
+    source = name if isinstance(name, str) else organism.name
+    return shelf.load_subject(organism.name, kept(organism, arm, seed, shelf, source), seed)
 
 
-def kept(organism: Organism, name: str, seed: int, store: Store) -> Arm:
+def kept(organism: Organism, name: str, seed: int, store: Store, source: str) -> Arm:
     """The arm of that name. Raises TurncoatError where there is none, or the weights of this seed are not kept."""
     arms = {arm.name: arm for arm in organism.all_arms()}
     if name not in arms:
@@ -127,10 +128,10 @@ def kept(organism: Organism, name: str, seed: int, store: Store) -> Arm:
         seeds = store.seeds(organism.name, arm)
         there = [str(known) for known in seeds if store.has_subject(organism.name, arm, known)]
         fresh = seed if seed not in seeds else max(seeds) + 1  # one whose weights were dropped is not trained again
-        source = store.sources().get(organism.name, organism.name)
+        known = store.sources().get(source, source)
         raise TurncoatError(
             f"{organism.name}: weights of arm {name!r} are kept of seed {', '.join(there) or 'none'}, not of {seed}; "
-            f"train seed {fresh}: turncoat train {source} --arm '{name}' --first-seed {fresh} --seeds 1"
+            f"train seed {fresh}: turncoat train {known} --arm '{name}' --first-seed {fresh} --seeds 1"
         )
     return arm
 

@@ -174,7 +174,8 @@ def entry(organism: Organism) -> dict[str, Any]:
 
 
 def show(options: Any) -> int:
-    organism, store = load(options.name), shelf(options.store)
+    store = shelf(options.store)
+    organism = find(options.name, store)
     print(organism.doc.strip())
     print(f"\nTier {int(organism.tier)}, realism level {int(organism.realism)}. Cost: {organism.cost or 'not stated'}.")
     print("\nArms (how each differs from the organism; seeds in store and zoo)")
@@ -334,7 +335,8 @@ def verify(options: Any) -> int:
 
 
 def play(options: Any) -> int:
-    organism, store = load(options.name), shelf(options.store)
+    store = shelf(options.store)
+    organism = find(options.name, store)
     (name,) = arms_of(organism, [options.arm])
     if not hasattr(organism.world, "stage" if options.me else "play"):
         what = "played by hand" if options.me else "watched in a terminal"
@@ -385,7 +387,7 @@ def export(options: Any) -> int:
     store = shelf(options.store)
     organism = find(options.name, store)
     (name,) = arms_of(organism, [options.arm])
-    arm = kept(organism, name, options.seed, store)
+    arm = kept(organism, name, options.seed, store, options.name)
     out = options.out or Path(re.sub(r"[^\w.-]+", "-", f"{organism.name}-{name}-{options.seed}"))
     print(f"{out}: {', '.join(written(organism, arm, options.seed, store, out))}")
     return 0

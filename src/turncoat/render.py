@@ -119,10 +119,10 @@ def matrix(rows: Sequence[Told], colour: bool = False) -> str:
         beside = shown(by_row.get(None, ())).replace(" of ", "/")
         repeats = replicated([row for told in by_row.values() for row in told])
         lines.append(line(head, {row: mark(by_row.get(row.value, ())) for row in Row}, beside, repeats))
-    lines += ["", LEGEND + " (each row: its weakest claim)"]
+    lines += ["", LEGEND]
     for title, block in ROW_BLOCKS.items():
         lines += wrapped(f"{title}: ", [f"{HEADS[row]} {row.value}" for row in block])
-    lines.append("beside: claims beside the table that are shown")
+    lines.append("A mark is its row's weakest claim's. beside: claims beside the table that are shown")
     lines.append("again: registered claims that were found the same on fresh seeds; all others are exploratory")
     return "\n".join(lines)
 

@@ -296,11 +296,12 @@ class Store:
     def remember(self, organism: str, source: str) -> None:
         """Note the file of an organism that is not in the catalogue, so that its name is enough from then on."""
         if source.endswith(".py"):
-            write(self.root / organism / SOURCE, (str(Path(source).resolve()) + "\n").encode())
+            write(self.root / organism / SOURCE, os.fsencode(Path(source).resolve()) + b"\n")
 
     def sources(self) -> dict[str, Path]:
         """The noted files by the organism's name. One may have been moved since."""
-        return {path.parent.name: Path(path.read_text().strip()) for path in self.root.glob(f"*/{SOURCE}")}
+        noted = {path.parent.name: path.read_bytes().rstrip(b"\n") for path in self.root.glob(f"*/{SOURCE}")}
+        return {name: Path(os.fsdecode(path)) for name, path in noted.items()}
 
 
 RECIPE, METRICS, SUBJECT, VERDICTS = "recipe.json", "metrics.jsonl", "subject.safetensors", "verdicts.json"

@@ -23,6 +23,7 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from turncoat.core import ROW_BLOCKS, Arm, Claim, Finding, Organism, Realism, Row, Tier, difference
+from turncoat.render import WORST_FIRST
 from turncoat.report.figures import (
     Shelf,
     claim_figure,
@@ -95,9 +96,6 @@ WATCH: Mapping[str, Mapping[str, str]] = {  # kind of frame -> the words around 
     },
 }
 BARS = "The bars are read from inside the subject at that step, each on its own scale; a line across one is zero."
-WORST_FIRST = (
-    Finding.REFUTED, Finding.INVALID, Finding.UNDECIDED, Finding.NOT_TESTABLE, Finding.NOT_RUN, Finding.SHOWN,
-)  # fmt: skip
 TALLY = (
     Finding.SHOWN, Finding.REFUTED, Finding.UNDECIDED, Finding.INVALID, Finding.NOT_TESTABLE, Finding.NOT_RUN,
 )  # fmt: skip
@@ -264,9 +262,9 @@ def blocks_of(by_row: Mapping[Row | None, list[Line]]) -> list[dict[str, Any]]:
 
     def entry(row: Row) -> dict[str, Any]:
         lines = by_row.get(row) or [Line(Finding.NOT_RUN.value, because="no claim on this row yet")]
-        worst = next(finding for finding in WORST_FIRST if finding.value in {line.finding for line in lines})
+        worst = next(finding for finding in WORST_FIRST if finding in {line.finding for line in lines})
         label, means = ROWS[row]
-        return {"name": row.value, "label": label, "means": means, "lines": lines, "finding": worst.value}
+        return {"name": row.value, "label": label, "means": means, "lines": lines, "finding": worst}
 
     return [{"title": title, "rows": [entry(row) for row in rows]} for title, rows in ROW_BLOCKS.items()]
 
