@@ -6,20 +6,25 @@ argparse rather than a larger parser: it starts at once, and its errors can be m
 from __future__ import annotations
 
 import argparse
-import difflib
-import json
+import contextlib
+import io
 import os
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from turncoat import __version__
-from turncoat.core import ROW_BLOCKS, Finding, Organism, Row, TurncoatError, difference
+from turncoat.boundary import one_line
+from turncoat.core import ROW_BLOCKS, Finding, Organism, Row, TurncoatError, as_json, difference, nearest
 from turncoat.organisms import load, names
 from turncoat.store import Store, zoo_path
 
 MARKS = {"shown": "+", "refuted": "-", "undecided": "?", "invalid": "!", "not testable": "n/a", "not yet run": "."}
+
+
+DEBUG = "print the whole traceback of what went wrong"
 
 
 class Parser(argparse.ArgumentParser):
@@ -43,11 +48,13 @@ def seed(text: str) -> int:
 def parser() -> Parser:
     top = Parser(prog="turncoat", description="Model organisms of misalignment: train, measure, judge.")
     top.add_argument("--version", action="version", version=f"turncoat {__version__}")
+    top.add_argument("--debug", action="store_true", help=DEBUG)
     commands = top.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
 
     def command(run: Callable[[Any], int], says: str, organism: str | None = "NAME") -> Parser:
         sub = commands.add_parser(run.__name__.rstrip("_"), help=says, description=says)
         sub.set_defaults(run=run)
+        sub.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=DEBUG)
         if organism:
             sub.add_argument("name", metavar=organism, help="a name from `turncoat list`, or a path to a .py file")
         return sub
@@ -99,18 +106,53 @@ def parser() -> Parser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit codes: 0 done (refuted is a result), 1 asked-for failure, 2 something the user can mend, 130 stopped."""
+    streams()
+    debug = False
     try:
-        options = parser().parse_args(argv)
-        return int(options.run(options))
-    except TurncoatError as error:
-        print(f"turncoat: {error}", file=sys.stderr)
-        return 2
+        try:
+            options = parser().parse_args(argv)
+            debug = options.debug
+            return int(options.run(options))
+        finally:
+            sys.stdout.flush()  # what cannot be written is found out here, and not when Python ends
     except KeyboardInterrupt:
-        print("turncoat: stopped; what is finished is saved, and the same command goes on from there", file=sys.stderr)
+        complain("stopped; what is finished is saved, and the same command goes on from there")
         return 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        give_up_output()
         return 0
+    except Exception as error:
+        give_up_output()
+        if debug:
+            traceback.print_exc()
+        hint = "" if debug or isinstance(error, TurncoatError) else " (--debug prints the whole traceback)"
+        complain(f"{one_line(error)}{hint}")
+        return 2
+
+
+def streams() -> None:
+    """A stream that was closed is empty, and a character that the terminal's encoding lacks is written as its code."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115  # for as long as Python runs
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
+
+
+def complain(message: str) -> None:
+    """One line on standard error, if that can be written."""
+    with contextlib.suppress(OSError, ValueError):
+        print(f"turncoat: {message}", file=sys.stderr, flush=True)
+
+
+def give_up_output() -> None:
+    """Print what is still to be printed; where that cannot be written, Python must not try again when it ends."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def shelf(root: Path) -> Store:
@@ -127,9 +169,7 @@ def arms_of(organism: Organism, wanted: list[str]) -> tuple[str, ...]:
     known = [arm.name for arm in organism.all_arms()]
     for name in wanted:
         if name not in known:
-            near = difflib.get_close_matches(name, known, 1, 0.4)
-            hint = f"did you mean {near[0]!r}?" if near else f"arms are {', '.join(known)}"
-            raise TurncoatError(f"{organism.name} has no arm {name!r}; {hint}")
+            raise TurncoatError(f"{organism.name} has no arm {name!r}; {nearest(name, known, 'arms are')}")
     return tuple(wanted)
 
 
@@ -141,7 +181,7 @@ def list_(options: Any) -> int:
     if options.tag:
         organisms = [organism for organism in organisms if options.tag in organism.tags]
     if options.json:
-        print(json.dumps([entry(organism) for organism in organisms], indent=1))
+        print(as_json([entry(organism) for organism in organisms]))
     for organism in () if options.json else organisms:
         print(f"{organism.name:20} {organism.title}  [{', '.join(sorted(organism.tags))}]")
     return 0
@@ -247,7 +287,7 @@ def table(options: Any) -> int:
         found = store.load_verdicts(name)
         rows += found if found is not None else [blank(name, row.value) for row in Row]
     if options.json:
-        print(json.dumps(rows, indent=1))
+        print(as_json(rows))
         return 0
     organisms = sorted({row["organism"] for row in rows})
     for organism in organisms:

@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from turncoat.boundary import need_main_guard, user_code
 from turncoat.core import Arm, Claim, Finding, NotTestable, Organism, Row, TurncoatError, Verdict, digest
 from turncoat.organisms import load
 from turncoat.store import Store, verdict_row
@@ -136,6 +137,7 @@ def leave_with_parent() -> None:
         os._exit(1)
 
 
+@user_code()
 def work(job: Job) -> None:
     """Do what is missing of one job. Runs in a worker process."""
     organism = load(job.source)
@@ -167,10 +169,11 @@ def work(job: Job) -> None:
 
 def trained(name: str, arm: Arm, job: Job, store: Store) -> Any:
     """The subject of an arm's recipe, from the store or trained now: once, however many processes ask for it."""
-    with store.alone(name, arm, job.seed):
-        if store.has_subject(name, arm, job.seed):
-            return store.load_subject(name, arm, job.seed)
-        return train(name, arm, job, store)
+    if not store.has_subject(name, arm, job.seed):  # what is there needs no lock, and its store may be read-only
+        with store.alone(name, arm, job.seed):
+            if not store.has_subject(name, arm, job.seed):
+                return train(name, arm, job, store)
+    return store.load_subject(name, arm, job.seed)
 
 
 def train(name: str, arm: Arm, job: Job, store: Store) -> Any:
@@ -198,6 +201,7 @@ def tell(job: Job, what: str, done: int, total: int) -> None:
 
 def execute(jobs: list[Job], workers: int) -> None:
     """Run all jobs. One that fails does not stop the others; at the end a TurncoatError names those that did."""
+    need_main_guard()
     if not jobs:
         return
     folder = jobs[0].traces or jobs[0].store
@@ -295,6 +299,7 @@ def show(total: int, reports: Any) -> Iterator[Callable[[str], None]]:
 # -- judging ---------------------------------------------------------------------------------------------
 
 
+@user_code()
 def estimates(
     organism: Organism, arm: Arm, assay: Any, store: Store, most: int | None = None
 ) -> tuple[list[float], set[str], str | None]:

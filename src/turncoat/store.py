@@ -14,7 +14,6 @@ nothing is ever overwritten by something else. A `Store` reads through to the st
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import tempfile
@@ -71,13 +70,29 @@ class Store:
 
     @contextlib.contextmanager
     def alone(self, organism: str, arm: Arm, seed: int) -> Iterator[None]:
-        """Hold off every other process that asks for the same run until this one is done with it."""
+        """Hold off every other process that asks for the same run until this one is done with it.
+
+        The lock is a file beside the run's folder for as long as somebody works on it. The system lets go of it with
+        the process, however that ends, and the next one takes over and removes what was left.
+        """
         from filelock import FileLock
 
-        run = Path.home(), self.root.resolve(), organism, digest(arm.recipe), seed
-        name = hashlib.sha256(str(run).encode()).hexdigest()[:16]
-        with FileLock(Path(tempfile.gettempdir()) / f"turncoat-{name}.lock"):
+        path = self.root / organism / f".{digest(arm.recipe)}-{seed}.lock"
+        lock = FileLock(path)
+
+        def take() -> None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
+
+        attempt(take, path)
+        try:
             yield
+        finally:
+            # Removed while it is held: one that waited for it finds that its file has no name any more and starts over.
+            # Windows does not remove an open file, and keeps it.
+            with contextlib.suppress(OSError):
+                path.unlink()
+            lock.release()
 
     def has_subject(self, organism: str, arm: Arm, seed: int) -> bool:
         return self.holder(organism, arm, seed, SUBJECT) is not None
