@@ -206,6 +206,8 @@ def test_the_whole_traceback_is_there_for_the_asking(tmp_path: Path, capfd: pyte
 def test_the_boundary_keeps_answers_and_words() -> None:
     with pytest.raises(NotTestable), user_code():
         raise NotTestable("no such part")
+    with pytest.raises(TurncoatError, match=r"test_user_errors.py:\d+: SystemExit: 3$"), user_code():
+        sys.exit(3)
     with pytest.raises(TurncoatError, match=r"test_user_errors.py:\d+: mend it$"), user_code():
         raise TurncoatError("mend it")
     with pytest.raises(TurncoatError, match=r"^a.py:3: mend it$") as raised, user_code():

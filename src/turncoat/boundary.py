@@ -35,7 +35,7 @@ def user_code(where: Callable[[], str] = str) -> Iterator[None]:
         yield
     except NotTestable:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # code that ends itself would end the command with it
         raise TurncoatError(one_line(error, where())) from error
 
 

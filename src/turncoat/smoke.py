@@ -51,7 +51,7 @@ def arm_checks(organism: Organism, arm: Arm, assays: list[Any], world: Watched, 
         loaded = store.load_subject(organism.name, short, SEED)
         apart = first_difference(fresh.arrays(), loaded.arrays())
         yield verdict(f"arm {arm.name}: its weights are loaded as they were", not apart, f"{apart}; mend load, arrays")
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         place = place_of(type(arm.recipe))
         yield Check(f"arm {arm.name}: it can be trained, stored and loaded", False, one_line(error, place))
         return
@@ -67,7 +67,7 @@ def arm_checks(organism: Organism, arm: Arm, assays: list[Any], world: Watched, 
             yield Check(name, True, observe(organism, short, assay, world, (fresh, loaded), store))
         except Wrong as wrong:
             yield Check(name, False, str(wrong))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             yield Check(name, False, one_line(error, place_of(type(assay))))
 
 
@@ -135,17 +135,18 @@ class Watched:
     """A world, and a copy of it that notes under which conditions episodes are asked of it and what it returns."""
 
     def __init__(self, world: Any) -> None:
-        self.conditions: dict[str, set[Any]] = {}
+        self.conditions: dict[str, dict[str, Any]] = {}  # the values of each factor, by what they look like
         self.columns: set[str] = set()
         self.world = world
         rollout = getattr(world, "rollout", None)
         if rollout is None:
             return
 
-        def noted(this: Any, subject: Any, n: int, seed: int, condition: Mapping[str, Any]) -> Traces:
+        def noted(this: Any, *given: Any, **named: Any) -> Traces:
+            condition = named["condition"] if "condition" in named else given[3]
             for name, value in dict(condition).items():
-                self.conditions.setdefault(str(name), set()).add(value)
-            traces: Traces = rollout(subject, n, seed, condition)
+                self.conditions.setdefault(str(name), {})[repr(value)] = value
+            traces: Traces = rollout(*given, **named)
             self.columns |= set(traces.columns)
             return traces
 
@@ -166,7 +167,7 @@ class Watched:
         wrong = [
             f"{name} was set to {value!r}, and its values are {', '.join(map(str, allowed[name]))}"
             for name, values in self.conditions.items()
-            for value in values
+            for value in values.values()
             if allowed.get(name) and value not in allowed[name]
         ]
         yield verdict(f"{kind}: conditions are within its factors' values", not wrong, "; ".join(wrong[:1]))

@@ -45,7 +45,7 @@ def from_file(path: Path) -> ModuleType:
     sys.modules[name] = module  # dataclasses look their own module up there
     try:
         spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:  # a script that ends itself would end the command with it
+    except (Exception, SystemExit) as error:
         raise TurncoatError(f"{one_line(error, shown(str(path)))}; mend the file") from error
     return module
 
