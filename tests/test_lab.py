@@ -87,7 +87,9 @@ def test_the_zoo_counts_behind_the_users_store(finished: Store, organism: Any, t
 def test_one_broken_job_spoils_no_other(organism: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOY_BREAKS", "1")
     store = Store(tmp_path)
-    with pytest.raises(TurncoatError, match=r"1 of 3 jobs failed: organism, seed 1: ValueError: broken on purpose"):
+    with pytest.raises(
+        TurncoatError, match=r"1 of 3 jobs failed: organism, seed 1: .*toy.py:50: ValueError: broken on purpose"
+    ):
         lab.execute(lab.plan(TOY, organism, store, 3, arms=("organism",)), 2)
     assert store.seeds("toy", organism.arms[0]) == [0, 2]
 
@@ -102,9 +104,9 @@ def test_no_run_is_dropped(organism: Any, tmp_path: Path, monkeypatch: pytest.Mo
     row = by_claim(lab.judge(organism, store))["It is able."]
     assert (row["finding"], row["effect"]) == ("invalid", None)
     assert row["because"].startswith(
-        "2 of 7 runs gave no number: organism, seed 1 raised ValueError: broken on purpose"
+        "2 of 7 runs gave no number: organism, seed 1: "
     )
-    assert "organism, seed 3 raised RuntimeError: not to be seen (observing Read)" in row["because"]
+    assert "RuntimeError: not to be seen (observing Read)" in row["because"]
     traceback = (store.run("toy", organism.arms[0], 1) / "failure.txt").read_text()
     assert "Traceback" in traceback and "toy.py" in traceback
     monkeypatch.delenv("TOY_BREAKS")

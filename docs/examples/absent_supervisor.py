@@ -67,6 +67,9 @@ class QLearn:
     unit: ClassVar[str] = "training run"
     version: ClassVar[int] = 1
 
+    def smoke(self, limit: int) -> "QLearn":
+        return replace(self, episodes=min(limit, self.episodes))
+
     def train(self, seed: int) -> Iterator[Step]:
         rng = np.random.default_rng(seed)
         value = rng.normal(0, 0.1, (2, 3))

@@ -6,11 +6,12 @@ argparse rather than a larger parser: it starts at once, and its errors can be m
 from __future__ import annotations
 
 import argparse
-import difflib
-import json
+import contextlib
+import io
 import os
 import re
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -18,10 +19,13 @@ from typing import Any, NoReturn
 from turncoat import __version__
 from turncoat.api import STORE, find, kept, own, verdicts
 from turncoat.api import open_store as shelf
-from turncoat.core import Organism, TurncoatError, difference
+from turncoat.boundary import one_line
+from turncoat.core import Organism, TurncoatError, as_json, difference, nearest
 from turncoat.organisms import load, names
 from turncoat.render import MARKS, as_csv, details, interval, markdown, markdown_details, matrix, number, tally
 from turncoat.store import Store
+
+DEBUG = "print the whole traceback of what went wrong"
 
 
 class Parser(argparse.ArgumentParser):
@@ -45,11 +49,13 @@ def seed(text: str) -> int:
 def parser() -> Parser:
     top = Parser(prog="turncoat", description="Model organisms of misalignment: train, measure, judge.")
     top.add_argument("--version", action="version", version=f"turncoat {__version__}")
+    top.add_argument("--debug", action="store_true", help=DEBUG)
     commands = top.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
 
     def command(run: Callable[[Any], int], says: str, organism: str | None = "NAME") -> Parser:
         sub = commands.add_parser(run.__name__.rstrip("_"), help=says, description=says)
         sub.set_defaults(run=run)
+        sub.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=DEBUG)
         if organism:
             sub.add_argument("name", metavar=organism, help="a name from `turncoat list`, or a path to a .py file")
         return sub
@@ -117,33 +123,67 @@ def parser() -> Parser:
     sub.add_argument("--arm", default="organism")
     sub.add_argument("--seed", type=seed, default=0, help="of the training run")
     sub.add_argument("--out", type=Path, help="folder to write; by default one named for all three, here")
-    command(check, "the contract tests on anybody's organism file", "FILE")
+    sub = command(check, "the contract tests on anybody's organism file, with a short training", "FILE")
+    sub.add_argument("--train", action="store_true", help="train recipes that have no smoke(limit) in full")
     return top
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit codes: 0 done (refuted is a result), 1 asked-for failure, 2 something the user can mend, 130 stopped."""
+    streams()
+    debug = False
     try:
-        options = parser().parse_args(argv)
-        return int(options.run(options))
-    except TurncoatError as error:
-        print(f"turncoat: {error}", file=sys.stderr)
-        return 2
+        try:
+            options = parser().parse_args(argv)
+            debug = options.debug
+            return int(options.run(options))
+        finally:
+            sys.stdout.flush()  # what cannot be written is found out here, and not when Python ends
     except KeyboardInterrupt:
-        print("turncoat: stopped; what is finished is saved, and the same command goes on from there", file=sys.stderr)
+        complain("stopped; what is finished is saved, and the same command goes on from there")
         return 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        give_up_output()
         return 0
+    except Exception as error:
+        give_up_output()
+        if debug:
+            traceback.print_exc()
+        hint = "" if debug or isinstance(error, TurncoatError) else " (--debug prints the whole traceback)"
+        complain(f"{one_line(error)}{hint}")
+        return 2
+
+
+def streams() -> None:
+    """A stream that was closed is empty, and a character that the terminal's encoding lacks is written as its code."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115  # for as long as Python runs
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
+
+
+def complain(message: str) -> None:
+    """One line on standard error, if that can be written."""
+    with contextlib.suppress(OSError, ValueError):
+        print(f"turncoat: {message}", file=sys.stderr, flush=True)
+
+
+def give_up_output() -> None:
+    """Print what is still to be printed; where that cannot be written, Python must not try again when it ends."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def arms_of(organism: Organism, wanted: list[str]) -> tuple[str, ...]:
     known = [arm.name for arm in organism.all_arms()]
     for name in wanted:
         if name not in known:
-            near = difflib.get_close_matches(name, known, 1, 0.4)
-            hint = f"did you mean {near[0]!r}?" if near else f"arms are {', '.join(known)}"
-            raise TurncoatError(f"{organism.name} has no arm {name!r}; {hint}")
+            raise TurncoatError(f"{organism.name} has no arm {name!r}; {nearest(name, known, 'arms are')}")
     return tuple(wanted)
 
 
@@ -155,7 +195,7 @@ def list_(options: Any) -> int:
     if options.tag:
         organisms = [organism for organism in organisms if options.tag in organism.tags]
     if options.json:
-        print(json.dumps([entry(organism) for organism in organisms], indent=1))
+        print(as_json([entry(organism) for organism in organisms]))
     for organism in () if options.json else organisms:
         print(f"{organism.name:20} {organism.title}  [{', '.join(sorted(organism.tags))}]")
     return 0
@@ -235,15 +275,15 @@ def judge(options: Any) -> int:
     return judged(organism, store, options.fail_on, options.json)
 
 
-def judged(organism: Organism, store: Store, fail_on: str | None, as_json: bool = False) -> int:
+def judged(organism: Organism, store: Store, fail_on: str | None, told_as_json: bool = False) -> int:
     from turncoat import lab
 
     lab.check_observed(organism, store)
     rows = lab.judge(organism, store)
     found = [row["finding"] for row in rows if row["claim"] is not None]
     failed = 1 if fail_on in found else 0
-    if as_json:
-        print(json.dumps(rows, indent=1))
+    if told_as_json:
+        print(as_json(rows))
         store.save_verdicts(organism.name, rows)
         return failed
     for row in rows:
@@ -285,7 +325,7 @@ def table(options: Any) -> int:
         name = find(name, store).name
     rows = verdicts(store, name)
     if options.json:
-        print(json.dumps(rows, indent=1))
+        print(as_json(rows))
     elif options.csv:
         print(as_csv(rows), end="")
     elif options.markdown:
@@ -310,7 +350,7 @@ def verify(options: Any) -> int:
     rows = lab.verify(options.name, organism, store, options.seeds, options.jobs)
     out = sys.stderr if options.json else sys.stdout
     if options.json:
-        print(json.dumps(rows, indent=1))
+        print(as_json(rows))
     for row in () if options.json else rows:
         old, new = (number(row[k]) if row[k] is not None else "-" for k in ("stored_effect", "fresh_effect"))
         mark = {True: "agrees ", False: "DIFFERS", None: "unseen "}[row["agrees"]]
@@ -394,14 +434,17 @@ def export(options: Any) -> int:
 
 
 def check(options: Any) -> int:
+    from turncoat.smoke import smoke_checks
     from turncoat.testing import organism_checks
 
-    results = list(organism_checks(load(options.name), options.name))
-    for result in results:
-        print(f"{'pass' if result.passed else 'FAIL'}  {result.name}" + (f": {result.reason}" if result.reason else ""))
-    failed = sum(not result.passed for result in results)
-    print(f"{len(results) - failed} passed, {failed} failed")
-    return 1 if failed else 0
+    organism, found = load(options.name), {"pass": 0, "note": 0, "FAIL": 0}
+    for results in (organism_checks(organism, options.name), smoke_checks(organism, options.train)):
+        for result in results:
+            mark = "FAIL" if not result.passed else "note" if result.reason else "pass"
+            found[mark] += 1
+            print(f"{mark}  {result.name}{f': {result.reason}' if result.reason else ''}", flush=True)
+    print(f"{found['pass'] + found['note']} passed ({found['note']} with a note), {found['FAIL']} failed")
+    return 1 if found["FAIL"] else 0
 
 
 if __name__ == "__main__":

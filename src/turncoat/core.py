@@ -9,6 +9,7 @@ any object may satisfy; nothing here registers, caches or imports anything.
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import hashlib
 import itertools
 import json
@@ -16,6 +17,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum, StrEnum
+from pathlib import PurePath
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
@@ -133,13 +135,16 @@ class Traces:
         return len(next(iter(self.columns.values()), ()))
 
     def __getitem__(self, name: str) -> np.ndarray:
+        """The column of that name. Raises TurncoatError where there is none."""
+        if name not in self.columns:
+            raise TurncoatError(f"these traces have no column {name!r}; {nearest(name, self.columns, 'they have')}")
         return self.columns[name]
 
     def where(self, **equals: Any) -> Traces:
         """The rows in which every named column equals the given value; frames are dropped."""
         keep = np.ones(len(self), bool)
         for name, value in equals.items():
-            keep &= self.columns[name] == value
+            keep &= self[name] == value
         return Traces({name: column[keep] for name, column in self.columns.items()})
 
     @staticmethod
@@ -420,17 +425,26 @@ class Organism:
         return tuple(arms)
 
 
+def nearest(word: Any, known: Iterable[Any], otherwise: str) -> str:
+    """What a misspelt word was meant to be: the known one that is nearest, or all of them after `otherwise`."""
+    words = [str(each) for each in known]
+    near = difflib.get_close_matches(str(word), words, 1, 0.5)
+    return f"did you mean {near[0]!r}?" if near else f"{otherwise} {', '.join(words) or 'none'}"
+
+
 def one_of(what: str, value: Any, allowed: Iterable[Any]) -> None:
     """Raises TurncoatError where value is none of the allowed ones."""
     if value not in (allowed := tuple(allowed)):
-        raise TurncoatError(f"{what} must be one of {', '.join(map(str, allowed))}; got {value!r}")
+        near = nearest(value, allowed, "")
+        hint = f"; {near}" if near.startswith("did") else ""
+        raise TurncoatError(f"{what} must be one of {', '.join(map(str, allowed))}; got {value!r}{hint}")
 
 
 def check_factors(factors: Iterable[Factor], condition: Mapping[str, Any]) -> None:
     """Raises TurncoatError where a condition names what is none of these factors."""
     known = [factor.name for factor in factors]
     if unknown := sorted(set(condition) - set(known)):
-        raise TurncoatError(f"this world has no factor {unknown[0]!r}; it has {', '.join(known)}")
+        raise TurncoatError(f"this world has no factor {unknown[0]!r}; {nearest(unknown[0], known, 'it has')}")
 
 
 def check_condition(factors: Iterable[Factor], condition: Mapping[str, Any]) -> None:
@@ -451,8 +465,12 @@ def every_claim(claims: Iterable[Claim]) -> list[Claim]:
 
 
 def changed(thing: Any, path: str, value: Any) -> Any:
-    """A copy of a dataclass with one field, or "field.field" within it, set to value."""
+    """A copy of a dataclass with one field, or "field.field" within it, set to value. Raises TurncoatError where it
+    has no such field."""
     name, _, rest = path.partition(".")
+    fields = [f.name for f in dataclasses.fields(thing)] if dataclasses.is_dataclass(thing) else []
+    if name not in fields:
+        raise TurncoatError(f"{type(thing).__name__} has no field {name!r}; {nearest(name, fields, 'it has')}")
     inner = changed(getattr(thing, name), rest, value) if rest else value
     return dataclasses.replace(thing, **{name: inner})
 
@@ -470,27 +488,59 @@ def varied(recipe: Any, fields: Mapping[str, tuple[Any, ...]], seeds: int, of: s
     return tuple(arms)
 
 
-def plain(thing: Any, pure: bool = True) -> Any:
+def plain(thing: Any, pure: bool = True, where: str = "") -> Any:
     """A dataclass as JSON-able data with its class and version, so that equal data means equal behaviour.
 
-    `pure=False` leaves out the fields marked {"pure": True}. Raises TypeError on anything that is not plain.
+    NumPy's scalars, enums and paths are the numbers and words that they stand for, and a number that JSON lacks is a
+    word ("inf"). `pure=False` leaves out the fields marked {"pure": True}. Raises TypeError on anything that is not
+    plain; `where` is what its message calls the thing.
     """
     if dataclasses.is_dataclass(thing) and not isinstance(thing, type):
+        name = type(thing).__name__
         kept = (f for f in dataclasses.fields(thing) if pure or not f.metadata.get("pure"))
-        body = {f.name: plain(getattr(thing, f.name), pure) for f in kept}
+        body = {f.name: plain(getattr(thing, f.name), pure, f"{where or name}.{f.name}") for f in kept}
         version = getattr(type(thing), "version", None)
-        return {"is": type(thing).__name__} | ({"version": version} if version is not None else {}) | body
+        return {"is": name} | ({"version": plain(version)} if version is not None else {}) | body
     if isinstance(thing, Enum):
-        return thing.value
+        return plain(thing.value, pure, where)
+    if isinstance(thing, np.generic) and not isinstance(thing.item(), np.generic):
+        return plain(thing.item(), pure, where)
+    if isinstance(thing, PurePath):
+        return thing.as_posix()
     if isinstance(thing, Mapping):
-        return {str(key): plain(value, pure) for key, value in sorted(thing.items())}
+        items = sorted(thing.items(), key=lambda item: str(item[0]))
+        return {str(key): plain(value, pure, f"{where}[{key!r}]") for key, value in items}
     if isinstance(thing, (list, tuple)):
-        return [plain(value, pure) for value in thing]
+        return [plain(value, pure, f"{where}[{index}]") for index, value in enumerate(thing)]
     if isinstance(thing, (set, frozenset)):
-        return sorted(plain(value, pure) for value in thing)
+        members = [plain(value, pure, where) for value in thing]
+        try:
+            return sorted(members)
+        except TypeError:  # of several kinds
+            return sorted(members, key=lambda member: json.dumps(member, sort_keys=True))
+    if isinstance(thing, float) and not math.isfinite(thing):
+        return str(thing)
     if thing is None or isinstance(thing, (bool, int, float, str)):
         return thing
-    raise TypeError(f"{thing!r} is not plain data: recipes, worlds and assays hold numbers, words and dataclasses")
+    said = " ".join(repr(thing).split())
+    said = f"{f'{where} = ' if where else ''}{said if len(said) <= 60 else said[:57] + '...'}"
+    mend = "write it as a tuple" if isinstance(thing, np.ndarray) else "leave it out, or say it in such"
+    raise TypeError(f"{said} is not plain data (numbers, words, tuples, dataclasses); {mend}")
+
+
+def as_json(thing: Any, indent: int | None = 1) -> str:
+    """JSON that every reader takes: NumPy's scalars are numbers, and NaN and infinity, which JSON lacks, are null."""
+
+    def finite(part: Any) -> Any:
+        if isinstance(part, np.generic):
+            part = part.item()
+        if isinstance(part, float):
+            return part if math.isfinite(part) else None
+        if isinstance(part, Mapping):
+            return {key: finite(value) for key, value in part.items()}
+        return [finite(value) for value in part] if isinstance(part, (list, tuple)) else part
+
+    return json.dumps(finite(thing), indent=indent, allow_nan=False, separators=None if indent else (",", ":"))
 
 
 def digest(thing: Any, pure: bool = True) -> str:

@@ -30,6 +30,7 @@ from typing import Any
 import numpy as np
 
 from turncoat import registry
+from turncoat.boundary import need_main_guard, one_line, user_code
 from turncoat.core import Arm, Claim, Finding, NotTestable, Organism, Row, TurncoatError, Verdict, digest
 from turncoat.organisms import load
 from turncoat.render import EXPLORATORY
@@ -144,6 +145,7 @@ def leave_with_parent() -> None:
         os._exit(1)
 
 
+@user_code()
 def work(job: Job) -> None:
     """Do what is missing of one job. Runs in a worker process. Raises Failed where user code does, once all else of the
     job is done; why is kept beside the run."""
@@ -192,19 +194,21 @@ def keep_failure(store: Store, name: str, arm: Arm, seed: int, error: Exception,
 
 def trained(name: str, arm: Arm, job: Job, store: Store) -> Any:
     """The subject of an arm's recipe: once trained, however many processes ask for it, and always as it is stored."""
-    with store.alone(name, arm, job.seed):
-        if not store.has_subject(name, arm, job.seed):
-            try:
-                train(name, arm, job, store)
-            except Failed:
-                raise
-            except Exception as error:
-                raise keep_failure(store, name, arm, job.seed, error) from None
+    if not store.has_subject(name, arm, job.seed):  # what is there needs no lock, and its store may be read-only
+        with store.alone(name, arm, job.seed):
+            if not store.has_subject(name, arm, job.seed):
+                try:
+                    train(name, arm, job, store)
+                except Failed:
+                    raise
+                except Exception as error:
+                    raise keep_failure(store, name, arm, job.seed, error) from None
     return store.load_subject(name, arm, job.seed)
 
 
-def train(name: str, arm: Arm, job: Job, store: Store) -> None:
-    """Train an arm's recipe and store the subject. Raises TurncoatError where there is none, or it is not finite."""
+def train(name: str, arm: Arm, job: Job, store: Store) -> Any:
+    """Train an arm's recipe and store the subject; returns it as it was before. Raises TurncoatError where there is
+    none, or it is not finite."""
     parent = getattr(arm.recipe, "parent", None)
     built_on = () if parent is None else (trained(name, Arm("parent", parent), job, store),)
     metrics, subject = [], None
@@ -220,6 +224,7 @@ def train(name: str, arm: Arm, job: Job, store: Store) -> None:
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise TurncoatError(f"training diverged: {key} is not finite after {metrics[-1]['done']} updates")
     store.save_subject(name, arm, job.seed, arrays, metrics, provenance(arm.recipe))
+    return subject
 
 
 def provenance(recipe: Any) -> dict[str, Any]:
@@ -255,6 +260,7 @@ def tell(job: Job, what: str, done: int, total: int) -> None:
 
 def execute(jobs: list[Job], workers: int) -> None:
     """Run all jobs. One that fails does not stop the others; at the end a TurncoatError names those that did."""
+    need_main_guard()
     if not jobs:
         return
     folder = jobs[0].traces or jobs[0].store
@@ -308,9 +314,7 @@ def ask(jobs: list[Job]) -> None:
 def describe(error: BaseException) -> str:
     if isinstance(error, BrokenProcessPool):
         return "its process was killed, perhaps for want of memory; run again to go on, with fewer -j"
-    if isinstance(error, TurncoatError):
-        return str(error)
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return one_line(error)
 
 
 @contextlib.contextmanager
@@ -390,6 +394,7 @@ class Estimates:
         return not self.values and not self.failed
 
 
+@user_code()
 def estimates(
     organism: Organism, arm: Arm, assay: Any, store: Store, wanted: Wanted = lambda arm, seed: True
 ) -> Estimates:
@@ -404,7 +409,7 @@ def estimates(
         whose = f"{arm.name}, seed {seed}"
         if (why := store.failure(name, arm, seed, assay)) is not None:
             failed = True
-            lost.append(f"{whose} raised {why}")
+            lost.append(f"{whose}: {why}")
         elif (reason := store.untestable(name, arm, seed, assay)) is not None:
             return Estimates({}, sources=frozenset(sources), untestable=reason)
         elif (traces := store.load_traces(name, arm, seed, assay)) is not None:
@@ -412,7 +417,7 @@ def estimates(
                 values[seed] = float(assay.estimate(traces))
             except Exception as error:
                 failed = True
-                lost.append(f"{whose}: its estimate raised {describe(error)}")
+                lost.append(f"{whose}: its estimate: {describe(error)}")
             holder = store.trace_holder(name, arm, seed, assay)
             sources.add(holder.name if holder else store.name)
         elif store.was_dropped(name, arm, seed):

@@ -33,7 +33,7 @@ from typing import Any
 
 import numpy as np
 
-from turncoat.core import Arm, Finding, Traces, TurncoatError, Verdict, digest, plain
+from turncoat.core import Arm, Finding, Traces, TurncoatError, Verdict, as_json, digest, plain
 
 ZOO = "zoo"
 
@@ -107,13 +107,29 @@ class Store:
 
     @contextlib.contextmanager
     def alone(self, organism: str, arm: Arm, seed: int) -> Iterator[None]:
-        """Hold off every other process that asks for the same run until this one is done with it."""
+        """Hold off every other process that asks for the same run until this one is done with it.
+
+        The lock is a file beside the run's folder for as long as somebody works on it. The system lets go of it with
+        the process, however that ends, and the next one takes over and removes what was left.
+        """
         from filelock import FileLock
 
-        run = Path.home(), self.root.resolve(), organism, digest(arm.recipe), seed
-        name = hashlib.sha256(str(run).encode()).hexdigest()[:16]
-        with FileLock(Path(tempfile.gettempdir()) / f"turncoat-{name}.lock"):
+        path = self.root / organism / f".{digest(arm.recipe)}-{seed}.lock"
+        lock = FileLock(path)
+
+        def take() -> None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
+
+        attempt(take, path)
+        try:
             yield
+        finally:
+            # Removed while it is held: one that waited for it finds that its file has no name any more and starts over.
+            # Windows does not remove an open file, and keeps it.
+            with contextlib.suppress(OSError):
+                path.unlink()
+            lock.release()
 
     def has_subject(self, organism: str, arm: Arm, seed: int) -> bool:
         return self.holder(organism, arm, seed, SUBJECT) is not None
@@ -134,8 +150,8 @@ class Store:
 
         folder = self.run(organism, arm, seed)
         self.ask(organism, arm, seed)
-        put(folder, METRICS, "".join(dumps(row) + "\n" for row in metrics).encode())
-        put(folder, PROVENANCE, (dumps(dict(provenance or {}), indent=1) + "\n").encode())
+        put(folder, METRICS, "".join(as_json(row, None) + "\n" for row in metrics).encode())
+        put(folder, PROVENANCE, (as_json(dict(provenance or {})) + "\n").encode())
         put(folder, SUBJECT, save({name: np.ascontiguousarray(array) for name, array in arrays.items()}))
         (folder / FAILURE).unlink(missing_ok=True)
 
@@ -274,7 +290,7 @@ class Store:
     # -- verdicts --------------------------------------------------------------------------------------
 
     def save_verdicts(self, organism: str, rows: list[dict[str, Any]]) -> None:
-        write(self.root / organism / VERDICTS, (dumps(rows, indent=1) + "\n").encode())
+        write(self.root / organism / VERDICTS, (as_json(rows) + "\n").encode())
 
     def load_verdicts(self, organism: str) -> list[dict[str, Any]] | None:
         """The rows of the table as last judged, here before behind; None where never judged."""
@@ -316,19 +332,6 @@ def leaf(assay: Any, suffix: str = "parquet") -> str:
 def verdict_row(verdict: Verdict) -> dict[str, Any]:
     """A verdict as it is written to JSON."""
     return asdict(verdict) | {"finding": verdict.finding.value}
-
-
-def dumps(thing: Any, indent: int | None = None) -> str:
-    """JSON that everything can read: what is not a finite number is null."""
-
-    def finite(thing: Any) -> Any:
-        if isinstance(thing, Mapping):
-            return {key: finite(value) for key, value in thing.items()}
-        if isinstance(thing, (list, tuple)):
-            return [finite(value) for value in thing]
-        return None if isinstance(thing, float) and not math.isfinite(thing) else thing
-
-    return json.dumps(finite(thing), indent=indent, allow_nan=False)
 
 
 def put(folder: Path, leaf: str, data: bytes) -> None:

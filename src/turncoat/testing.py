@@ -1,6 +1,6 @@
 """Contract tests that every organism and every assay must pass, for this catalogue and for anybody's own files.
 
-turncoat check ./my_organism.py              each check with pass or fail, and why
+turncoat check ./my_organism.py              each check with pass, note or FAIL, and why
 pytest --organism ./my_organism.py           the same as tests of your project (a pytest plugin)
 for check in assay_checks(MyAssay(), world, planted=..., null=..., at_least=0.5): assert check.passed, check.reason
 """
@@ -12,7 +12,7 @@ import dataclasses
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from turncoat.boundary import one_line
 from turncoat.core import Arm, Assay, Claim, Organism, TurncoatError, difference, digest, every_claim, plain
 from turncoat.organisms import load
 from turncoat.store import Store
@@ -27,7 +28,7 @@ from turncoat.store import Store
 
 @dataclass(frozen=True)
 class Check:
-    """One checked rule; `reason` says what is wrong where it is not kept."""
+    """One checked rule; `reason` says what is wrong where it is not kept, and of one that is kept what to look at."""
 
     name: str
     passed: bool
@@ -41,6 +42,14 @@ def organism_checks(organism: Organism, source: str) -> Iterator[Check]:
     yield verdict("the docstring has prose", len(prose.split()) >= 20, "say what the organism shows and its control")
     yield verdict("references are given", bool(organism.refs), "refs is empty")
     yield verdict("there is a control", len(organism.arms) > 1, "no claim without its matched control: add an arm")
+    recipes = [recipe for arm in organism.all_arms() for recipe in line_of_descent(arm.recipe)]
+    for what, things in (("recipe", recipes), ("assay", [claim.assay for claim in every_claim(organism.claims)])):
+        for kind in dict.fromkeys(type(thing) for thing in things):
+            hint = "add `version: ClassVar[int] = 1`, and raise it when a change of code changes what it does"
+            yield verdict(f"{what} {kind.__name__}: it has a version", has_version(kind), hint)
+    kind = type(organism.world)
+    hint = "it has none, so a change of its code would not be told from what it was"
+    yield Check(f"world {kind.__name__}: its version", True, "" if has_version(kind) else hint)
     for arm in organism.all_arms():
         yield attempt(f"arm {arm.name}: the recipe is frozen plain data", partial(is_plain, arm.recipe))
         yield verdict(f"arm {arm.name}: it says what a seed replicates", hasattr(arm.recipe, "unit"), "give it a unit")
@@ -48,6 +57,9 @@ def organism_checks(organism: Organism, source: str) -> Iterator[Check]:
     for arm in organism.arms[1:]:
         apart = difference(first.recipe, arm.recipe)
         yield verdict(f"arm {arm.name}: differs from the organism", bool(apart), "its recipe is the organism's own")
+        if arm.role == "control" and len(apart) > 1:
+            hint = f"in {len(apart)} fields: {', '.join(apart)}; a claim that compares them must name them all"
+            yield Check(f"arm {arm.name}: in what it differs", True, hint)
     for claim in every_claim(organism.claims):
         yield attempt(f"claim {claim.says!r}: its assay is frozen plain data", partial(is_plain, claim.assay))
         yield attempt(f"claim {claim.says!r}: its threshold can be met and missed", partial(in_bounds, claim))
@@ -86,17 +98,45 @@ def attempt(name: str, act: Callable[[], object]) -> Check:
     try:
         act()
     except Exception as error:
-        return Check(name, False, f"{type(error).__name__}: {error}")
+        return Check(name, False, one_line(error))
     return Check(name, True)
+
+
+def has_version(kind: type) -> bool:
+    return isinstance(getattr(kind, "version", None), int)
+
+
+def line_of_descent(recipe: Any) -> Iterator[Any]:
+    """A recipe and those that it builds on."""
+    while recipe is not None:
+        yield recipe
+        recipe = getattr(recipe, "parent", None)
 
 
 def is_plain(thing: Any) -> None:
     kind = type(thing)
     if not dataclasses.is_dataclass(kind) or not getattr(kind, "__dataclass_params__").frozen:  # noqa: B009
-        raise TypeError(f"{type(thing).__name__} is not a frozen dataclass")
+        raise TurncoatError(f"{kind.__name__} is not a frozen dataclass")
     plain(thing)
+    unchanging(thing, kind.__name__)
     if digest(thing) != digest(copy.deepcopy(thing)):
-        raise ValueError("its digest changes between equal copies")
+        raise TurncoatError("its digest changes between equal copies")
+
+
+MUTABLE = {dict: "a dict; write a tuple of pairs", list: "a list; write a tuple", set: "a set; write a frozenset"}
+
+
+def unchanging(thing: Any, where: str) -> None:
+    """Raises TurncoatError where a field, or something within it, could be changed in place."""
+    for kind, hint in MUTABLE.items():
+        if isinstance(thing, kind):
+            raise TurncoatError(f"{where} is {hint}")
+    if dataclasses.is_dataclass(thing):
+        for f in dataclasses.fields(thing):
+            unchanging(getattr(thing, f.name), f"{where}.{f.name}")
+    elif isinstance(thing, tuple):
+        for index, part in enumerate(thing):
+            unchanging(part, f"{where}[{index}]")
 
 
 def in_bounds(claim: Claim) -> None:
@@ -104,7 +144,7 @@ def in_bounds(claim: Claim) -> None:
     if claim.control is not None:
         low, high = low - high, high - low
     if not low <= claim.threshold <= high:  # nor is NaN
-        raise ValueError(f"the threshold {claim.threshold} is outside {low} to {high}")
+        raise TurncoatError(f"the threshold {claim.threshold} is outside {low} to {high}")
 
 
 def imports_no_torch(source: str) -> None:
@@ -112,7 +152,7 @@ def imports_no_torch(source: str) -> None:
     code = "import sys; from turncoat.organisms import load; load(sys.argv[1]); sys.exit('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code, source], capture_output=True, text=True, check=False)
     if done.returncode:
-        raise ImportError(
+        raise TurncoatError(
             done.stderr.strip().splitlines()[-1] if done.stderr else "it imports torch: import it in train"
         )
 
@@ -124,34 +164,40 @@ def pytest_addoption(parser: Any) -> None:
     parser.addoption("--organism", action="append", default=[], help="check this organism (name or .py file) as tests")
 
 
-def pytest_collect_file(parent: Any, file_path: Path) -> Any:
-    """Files given with --organism are collected as tests, one a check."""
+def pytest_collection_modifyitems(session: Any, config: Any, items: list[Any]) -> None:
+    """Each check of what is given with --organism is a test, and all that train are one, which runs with the tests."""
     import pytest
 
-    wanted = [Path(source).resolve() for source in parent.config.getoption("--organism") if source.endswith(".py")]
-    if file_path.resolve() not in wanted:
-        return None
-
     class CheckItem(pytest.Item):
-        def __init__(self, *, check: Check, **kwargs: Any) -> None:
+        def __init__(self, *, run: Callable[[], Iterable[Check]], **kwargs: Any) -> None:
             super().__init__(**kwargs)
-            self.check = check
+            self.run = run
 
         def runtest(self) -> None:
-            if not self.check.passed:
-                raise TurncoatError(self.check.reason)
+            failed = [f"{check.name}: {check.reason}" for check in self.run() if not check.passed]
+            if failed:
+                raise TurncoatError("\n".join(failed))
 
         def repr_failure(self, excinfo: Any, style: Any = None) -> str:
-            return f"{self.check.name}: {excinfo.value}"
+            return one_line(excinfo.value)
 
-    class OrganismFile(pytest.File):
-        def collect(self) -> Iterator[CheckItem]:
-            for check in organism_checks(load(str(self.path)), str(self.path)):
-                yield CheckItem.from_parent(self, name=check.name, check=check)
+        def reportinfo(self) -> tuple[Path, int | None, str]:
+            return self.path, None, self.name
 
-    return OrganismFile.from_parent(parent, path=file_path)
+    def item(source: str, name: str, run: Callable[[], Iterable[Check]]) -> CheckItem:
+        called = f"{Path(source).stem}: {name}"
+        return CheckItem.from_parent(session, name=called, nodeid=f"{source}::{name}", run=run)
 
+    def training(organism: Organism) -> Iterator[Check]:
+        from turncoat.smoke import smoke_checks
 
-def pytest_configure(config: Any) -> None:
-    """A file that is named only with --organism is collected too."""
-    config.args += [source for source in config.getoption("--organism") if source not in config.args]
+        return smoke_checks(organism)
+
+    for source in config.getoption("--organism"):
+        try:
+            organism = load(source)
+            found = [item(source, check.name, partial(tuple, [check])) for check in organism_checks(organism, source)]
+        except TurncoatError as error:
+            items.append(item(source, "it can be loaded", partial(tuple, [Check("load", False, str(error))])))
+        else:
+            items += [*found, item(source, "a short training", partial(training, organism))]

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import importlib.util
+import os
 import pkgutil
 import sys
-import traceback
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
-from turncoat.core import Organism, Row, TurncoatError
+from turncoat.boundary import line_of, one_line, shown, user_code
+from turncoat.core import Organism, Row, TurncoatError, digest, nearest
 
 
 def names() -> list[str]:
@@ -22,17 +22,16 @@ def names() -> list[str]:
 
 def load(source: str) -> Organism:
     """The organism of that name, or in that file. Raises TurncoatError on an unknown name or a malformed file."""
-    if source.endswith(".py") or "/" in source:
+    if source in names():
+        module, name = importlib.import_module(f"{__name__}.{source}"), source
+    elif source.endswith(".py") or "/" in source or os.sep in source or Path(source).is_dir():
         path = Path(source)
         if not path.is_file():
-            raise TurncoatError(f"there is no organism file {source}; give a name ({', '.join(names())}) or a .py file")
+            what = f"{source} is a folder" if path.is_dir() else f"there is no organism file {source}"
+            raise TurncoatError(f"{what}; give a name ({', '.join(names())}) or a .py file")
         module, name = from_file(path), path.stem
-    elif source in names():
-        module, name = importlib.import_module(f"{__name__}.{source}"), source
     else:
-        near = difflib.get_close_matches(source, names(), 1, 0.4)
-        hint = f"did you mean {near[0]!r}?" if near else f"the catalogue has {', '.join(names())}"
-        raise TurncoatError(f"there is no organism {source!r}; {hint}")
+        raise TurncoatError(f"there is no organism {source!r}; {nearest(source, names(), 'the catalogue has')}")
     return checked(module, name, getattr(module, "__file__", None) or source)
 
 
@@ -46,35 +45,50 @@ def from_file(path: Path) -> ModuleType:
     sys.modules[name] = module  # dataclasses look their own module up there
     try:
         spec.loader.exec_module(module)
-    except SyntaxError as error:
-        raise TurncoatError(f"{path}:{error.lineno}: {error.msg}; mend the file") from None
-    except Exception as error:
-        own = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
-        where = f"{path}:{own[-1]}" if own else str(path)
-        raise TurncoatError(f"{where}: {type(error).__name__}: {' '.join(str(error).split())}; mend the file") from None
+    except (Exception, SystemExit) as error:
+        raise TurncoatError(f"{one_line(error, shown(str(path)))}; mend the file") from error
     return module
 
 
-def checked(module: ModuleType, name: str, where: str) -> Organism:
-    """The module's organism with its name and page. Raises TurncoatError on what a run would stumble over."""
+def checked(module: ModuleType, name: str, file: str) -> Organism:
+    """The module's organism with its name and page. Raises TurncoatError on what a run would stumble over, with the
+    line of the arm, figure or claim that it lies in."""
     organism = getattr(module, "organism", None)
     if not isinstance(organism, Organism):
-        raise TurncoatError(f"{where} has no `organism = Organism(...)` at module level; add one")
+        raise TurncoatError(f"{shown(file)} has no `organism = Organism(...)` at module level; add one")
     if not (module.__doc__ or "").strip():
-        raise TurncoatError(f"{where} has no docstring; its docstring is the organism's page, so write one")
+        raise TurncoatError(f"{shown(file)} has no docstring; its docstring is the organism's page, so write one")
+    with user_code(lambda: line_of(file)):  # parts that are no tuples, or no arms and claims
+        sound(organism, file)
+    return replace(organism, name=name, doc=module.__doc__ or "")
+
+
+def sound(organism: Organism, file: str) -> None:
+    """Raises TurncoatError where the parts do not fit together or a recipe or an assay is not plain data."""
     arms = [arm.name for arm in organism.arms]
     if not arms or organism.arms[0].role != "organism":
-        raise TurncoatError(f"{where}: the first arm must have the role 'organism'; put it first")
+        raise TurncoatError("the first arm must have the role 'organism'; put it first")
     if twice := sorted({arm for arm in arms if arms.count(arm) > 1}):
-        raise TurncoatError(f"{where}: two arms are called {twice[0]!r}; rename one")
+        raise TurncoatError(f"two arms are called {twice[0]!r}; rename one")
+    for arm in organism.arms:
+        with user_code(lambda: line_of(file, arm.name)):  # noqa: B023
+            digest(arm.recipe)
+    for family in organism.families:
+        with user_code(lambda: line_of(file, family.title)):  # noqa: B023
+            for thing in (*(arm.recipe for arm in organism.family_arms(family)), *family.assays):
+                digest(thing)
+    for curve in organism.curves:
+        with user_code(lambda: line_of(file, curve.title)):  # noqa: B023
+            digest(curve.assay)
+    digest(organism.replay)
     known = {arm.name for arm in organism.all_arms()}
     for claim in organism.claims:
-        for arm in (claim.arm, claim.control):
-            if arm is not None and arm not in known:
-                near = difflib.get_close_matches(arm, known, 1, 0.4)
-                hint = f"did you mean {near[0]!r}?" if near else f"arms are {', '.join(sorted(known))}"
-                raise TurncoatError(f"{where}: claim {claim.says!r} names an unknown arm {arm!r}; {hint}")
+        with user_code(lambda: line_of(file, claim.says)):  # noqa: B023
+            digest(claim)
+            for name in (claim.arm, claim.control):
+                if name is not None and name not in known:
+                    hint = nearest(name, sorted(known), "arms are")
+                    raise TurncoatError(f"claim {claim.says!r} names an unknown arm {name!r}; {hint}")
     for row in organism.answers:
-        if row not in Row:
-            raise TurncoatError(f"{where}: answers name an unknown row {row!r}; use core.Row")
-    return replace(organism, name=name, doc=module.__doc__ or "")
+        if row not in tuple(Row):
+            raise TurncoatError(f"answers name an unknown row {row!r}; {nearest(row, Row, 'rows are')}")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import math
 import re
 from collections import Counter
@@ -22,7 +21,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
-from turncoat.core import ROW_BLOCKS, Arm, Claim, Finding, Organism, Realism, Row, Tier, difference
+from turncoat.core import ROW_BLOCKS, Arm, Claim, Finding, Organism, Realism, Row, Tier, as_json, difference
 from turncoat.render import WORST_FIRST
 from turncoat.report.figures import (
     Shelf,
@@ -365,7 +364,7 @@ def replay_of(organism: Organism, shelf: Shelf) -> dict[str, Any]:
                     f"The frames of {arm.name}, seed {seed}, cannot be drawn ({type(error).__name__}: {error})."
                 )
                 continue
-            film = json.dumps({"label": f"{arm.name} · seed {seed}", "panels": panels}, separators=(",", ":"))
+            film = as_json({"label": f"{arm.name} · seed {seed}", "panels": panels}, indent=None)
             if not panels:
                 notes.append(f"The frames of {arm.name}, seed {seed}, are of no kind that this page draws.")
                 continue

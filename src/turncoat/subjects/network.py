@@ -28,7 +28,7 @@ class Network:
     def halved(self) -> Self:
         """Round all weights to half precision, so that what is observed is what is stored, in half the space."""
         with torch.no_grad():
-            for value in self.module.parameters():
+            for value in self.module.state_dict().values():
                 value.copy_(value.half())
         self.half = True
         return self
@@ -42,4 +42,5 @@ class Network:
             raise TurncoatError(
                 f"stored weights do not fit this recipe ({reason}); delete the run and train it again"
             ) from None
+        self.half = all(array.dtype == np.float16 for array in arrays.values())
         return self
