@@ -153,6 +153,14 @@ def test_a_figure_of_a_column_that_is_not_there(checked: Callable[..., dict[str,
     assert any("reads a column 'hme' that the traces lack; did you mean 'home'?" in line for line in found), found
 
 
+def test_what_is_dear_is_observed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("turncoat.smoke.DEAR", -1.0)
+    found = {check.name: check for check in smoke_checks(load(str(TOY)))}
+    assert all(check.passed for check in found.values())
+    reason = found["arm organism, Read(): observed, stored, loaded and estimated"].reason
+    assert reason == "of the loaded subject alone, since it took 0 s"
+
+
 def test_notes_are_no_failures(checked: Callable[..., dict[str, Check]]) -> None:
     found = checked(
         EXAMPLE,
