@@ -88,8 +88,9 @@ def test_an_organism_of_ones_own_goes_by_its_name_once_it_was_run(store: Path) -
 def test_what_is_not_there_gets_one_line(store: Path) -> None:
     with pytest.raises(tc.TurncoatError, match=r"are kept of seed 0, 1, 2, 3, 4, not of 9; train seed 9: .*toy\.py"):
         tc.subject("toy", seed=9, store=store)
-    with pytest.raises(tc.TurncoatError, match="did you mean 'gatehouse'"):
-        tc.subject("gatehose")
+    for ask in (tc.subject, tc.judge, tc.table, tc.results, tc.rollout, tc.load):
+        with pytest.raises(tc.TurncoatError, match="did you mean 'gatehouse'"):
+            ask("gatehose")
     with pytest.raises(tc.TurncoatError, match="has no arm 'twin'; arms are organism"):
         tc.subject("coin_run", "twin")
     with pytest.raises(tc.TurncoatError, match=r"--first-seed (\d+) --seeds 1") as caught:

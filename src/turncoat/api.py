@@ -66,13 +66,17 @@ def own(store: Store) -> tuple[list[Organism], list[str]]:
     return organisms, lost
 
 
-def verdicts(store: Store, name: str | None = None) -> list[dict[str, Any]]:
-    """The rows of the table as last judged: of one organism, or of the catalogue and of what was run in the store."""
-    wanted = [name] if name is not None else [*names(), *(other for other in store.organisms() if other not in names())]
+def verdicts(store: Store, source: str | None = None) -> list[dict[str, Any]]:
+    """The rows of the table as last judged: of one organism, or of the catalogue and of what was run in the store.
+
+    Raises TurncoatError on an unknown name. An organism of the store is known even where its file is gone.
+    """
+    known = [*names(), *(name for name in store.organisms() if name not in names())]
+    wanted = known if source is None else [source if source in known else find(source, store).name]
     rows = []
-    for organism in wanted:
-        found = store.load_verdicts(organism)
-        rows += found if found is not None else blank(organism)
+    for name in wanted:
+        found = store.load_verdicts(name)
+        rows += found if found is not None else blank(name)
     return rows
 
 

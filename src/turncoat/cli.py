@@ -319,19 +319,15 @@ def register(options: Any) -> int:
 
 
 def table(options: Any) -> int:
-    store = shelf(options.store)
-    name = options.name
-    if name and name not in (*names(), *store.organisms()):  # a file, or a slip of the pen
-        name = find(name, store).name
-    rows = verdicts(store, name)
+    rows = verdicts(shelf(options.store), options.name)
     if options.json:
         print(as_json(rows))
     elif options.csv:
         print(as_csv(rows), end="")
     elif options.markdown:
-        print(markdown_details(rows) if name else markdown(rows))
+        print(markdown_details(rows) if options.name else markdown(rows))
     else:
-        print(details(rows) if name else matrix(rows, in_colour()))
+        print(details(rows) if options.name else matrix(rows, in_colour()))
         sources = sorted({row["store"] for row in rows if row["store"]})
         nowhere = f"nowhere yet; run one, for instance `turncoat run {names()[0]}`"
         print(f"Traces from: {', '.join(sources) or nowhere}")
