@@ -74,12 +74,13 @@ class GridEpisodes(Episodes):
         self.engine.restart(torch.from_numpy(rows))
 
     def observe(self, rows: np.ndarray | None = None) -> dict[str, np.ndarray]:
-        engine, state = self.engine, self.engine.state
+        engine = self.engine
+        seen = engine.observe()
         if rows is not None:
             chosen = torch.from_numpy(rows)
-            state = {name: value[chosen] for name, value in state.items()}
-        seen = {name: value.clone() for name, value in engine.game.see(state, engine.levels).items()}
-        return engine.whole({"level": state["level"], **seen})
+            return engine.whole({name: value.index_select(0, chosen) for name, value in seen.items()})
+        shown = engine.whole(seen)  # the scenery has been looked up anew; the rest may still be the state's
+        return {name: value if name in engine.scenery else value.copy() for name, value in shown.items()}
 
     def move(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         reward, terminated, truncated = self.engine.move(torch.from_numpy(actions))

@@ -166,9 +166,10 @@ class Running:
         if given.shape != shape or given.dtype.kind not in "iu":
             wanted = f"{shape[0]} whole numbers" if shape else "a whole number"
             raise InvalidAction(f"give {wanted} as action, got {actions!r}")
-        if (lost := (given < 0) | (given >= self.face.actions)).any():
-            raise InvalidAction(f"an action is 0 to {self.face.actions - 1}, got {given[lost][0]}")
-        return given.reshape(self.n).astype(np.int64)
+        chosen = given.reshape(self.n).astype(np.int64)
+        if (lost := chosen.view(np.uint64) >= self.face.actions).any():  # what is negative is huge without a sign
+            raise InvalidAction(f"an action is 0 to {self.face.actions - 1}, got {chosen[lost][0]}")
+        return chosen
 
     def rendered(self) -> list[Any] | None:
         """A text or a picture of each row."""
@@ -339,19 +340,27 @@ class ManyEnv(Running, VectorEnv[Any, np.ndarray, np.ndarray]):
 
     def step(self, actions: Any) -> tuple[Any, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         self.running()
-        chosen, waits = self.checked(actions, (self.num_envs,)), self.terminated | self.truncated
-        reward, terminated, truncated = self.move(chosen, waits)
+        chosen = self.checked(actions, (self.num_envs,))
+        if len(self.parts) == 1 and not self.waiting:
+            reward, terminated, truncated = self.parts[0].move(chosen)
+        else:
+            reward, terminated, truncated = self.move(chosen)
         over = terminated | truncated
         info = self.ended(np.flatnonzero(over)) if over.any() else {}
         if self.autoreset_mode != AutoresetMode.SAME_STEP:
             self.terminated, self.truncated = terminated.copy(), truncated.copy()
         return self.observe(), reward, terminated, truncated, info
 
-    def move(self, actions: np.ndarray, waits: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(reward, terminated, truncated), [n] each: one step, or a fresh start in the rows where `waits` is true."""
-        if not (starts := waits.any()) and len(self.parts) == 1:
-            return self.parts[0].move(actions)
-        if self.autoreset_mode == AutoresetMode.DISABLED and starts:
+    @property
+    def waiting(self) -> bool:
+        """Whether a row has ended and not yet started afresh."""
+        same = self.autoreset_mode == AutoresetMode.SAME_STEP
+        return not same and bool(self.terminated.any() or self.truncated.any())
+
+    def move(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(reward, terminated, truncated), [n] each: one step, or a fresh start in the rows that have ended."""
+        waits = self.terminated | self.truncated
+        if self.autoreset_mode == AutoresetMode.DISABLED and waits.any():
             rows = np.flatnonzero(waits).tolist()
             raise ResetNeeded(f"episodes {rows} have ended: reset them with options={{'reset_mask': ...}}")
         reward = np.zeros(self.num_envs)
