@@ -103,9 +103,7 @@ def test_no_run_is_dropped(organism: Any, tmp_path: Path, monkeypatch: pytest.Mo
         lab.execute(lab.plan(TOY, organism, store, 7, arms=("organism",)), 2)
     row = by_claim(lab.judge(organism, store))["It is able."]
     assert (row["finding"], row["effect"]) == ("invalid", None)
-    assert row["because"].startswith(
-        "2 of 7 runs gave no number: organism, seed 1: "
-    )
+    assert row["because"].startswith("2 of 7 runs gave no number: organism, seed 1: ")
     assert "RuntimeError: not to be seen (observing Read)" in row["because"]
     traceback = (store.run("toy", organism.arms[0], 1) / "failure.txt").read_text()
     assert "Traceback" in traceback and "toy.py" in traceback

@@ -35,6 +35,11 @@ def git(*words: str) -> str:
 def commit(*paths: str) -> None:
     git("add", *paths)
     git("commit", "-q", "-m", "next")
+    commit_nothing()
+
+
+def commit_nothing() -> None:
+    """Forget what git said."""
     for known in (registry.first_registered, registry.first_commits, registry.is_ancestor):
         known.cache_clear()
 
@@ -69,6 +74,33 @@ def test_a_claim_that_came_with_its_data_or_after_it_is_exploratory(place: Path)
     assert able(organism, store)["standing"] == "exploratory"  # in no commit
     commit("registry", "store")
     assert able(organism, store)["standing"] == "exploratory"  # in one commit
+
+
+def test_a_run_that_was_registered_and_never_asked_for_is_missed(place: Path) -> None:
+    organism, store = load(TOY), Store(place / "store")
+    registry.register(organism, 100, 5, place / "registry")
+    commit("registry")
+    lab.execute(lab.plan(TOY, organism, store, 4, first=100, arms=("organism",)), 1)
+    found = able(organism, store)["replication"]
+    assert found["finding"] == "invalid"
+    assert found["because"] == "1 of 5 runs gave no number: organism, seed 104 was registered and never run"
+
+
+def test_where_there_is_no_git_it_is_as_it_was_found_with_git(place: Path) -> None:
+    """A package that was installed holds registration, runs and verdicts, and no history."""
+    import shutil
+
+    organism, store = load(TOY), Store(place / "store")
+    registry.register(organism, 100, 5, place / "registry")
+    commit("registry")
+    replicate(organism, store)
+    store.save_verdicts("toy", lab.judge(organism, store))
+    shutil.rmtree(place / ".git")
+    commit_nothing()
+    assert able(organism, store)["standing"] == "registered"
+    other = Store(place / "other")
+    replicate(organism, other)
+    assert able(organism, other)["standing"] == "exploratory"  # no verdict of it was stored
 
 
 @pytest.mark.parametrize("what", ["threshold", "assay", "recipe", "seeds"])

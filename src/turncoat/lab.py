@@ -441,8 +441,9 @@ def judge(organism: Organism, store: Store, wanted: Wanted | None = None) -> lis
     first = Judge(
         organism, store, lambda a, s: s not in fresh_seeds and same(a, s) and (wanted is None or wanted(a, s))
     )
-    again = Judge(organism, store, lambda a, s: s in fresh_seeds and same(a, s))
+    again = Judge(organism, store, lambda a, s: s in fresh_seeds and same(a, s), registered)
 
+    shipped = {row["claim"]: row for row in store.load_verdicts(organism.name) or []}
     rows = []
     for claim in organism.claims:
         verdict, source = first.verdict(claim)
@@ -451,8 +452,13 @@ def judge(organism: Organism, store: Store, wanted: Wanted | None = None) -> lis
         if replicated.finding not in (Finding.NOT_RUN, Finding.NOT_TESTABLE):
             arms = {name: organism.arm(name) for name in (claim.arm, claim.control) if name}
             runs = {name: again.folders(arm, claim.assay) for name, arm in arms.items()}
-            body["standing"] = registry.standing(organism, claim, runs)
             body["replication"] = finite(verdict_row(replicated))
+            standing = registry.standing(organism, claim, runs)
+            if standing is None:  # no git here: as it was found where there was one, of these very numbers
+                before = shipped.get(claim.says, {})
+                same_numbers = before.get("replication") == body["replication"]
+                standing = before["standing"] if same_numbers else EXPLORATORY
+            body["standing"] = standing
         rows.append(body)
     for name in Row:
         if name not in {claim.row for claim in organism.claims}:
@@ -467,8 +473,14 @@ def judge(organism: Organism, store: Store, wanted: Wanted | None = None) -> lis
 class Judge:
     """The verdicts on an organism's claims over some of its runs."""
 
-    def __init__(self, organism: Organism, store: Store, wanted: Wanted) -> None:
-        self.organism, self.store, self.wanted = organism, store, wanted
+    def __init__(
+        self,
+        organism: Organism,
+        store: Store,
+        wanted: Wanted,
+        registered: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
+        self.organism, self.store, self.wanted, self.registered = organism, store, wanted, registered or {}
         self.arms = {arm.name: arm for arm in organism.all_arms()}
         self.known: dict[str, tuple[Verdict, str]] = {}
 
@@ -495,10 +507,23 @@ class Judge:
         if any(each.nothing for each in both):
             return Verdict(Finding.NOT_RUN, unit=unit, because="not observed yet"), ""
         given = {precondition.says: self.verdict(precondition)[0].finding for precondition in claim.given}
-        lost = [why for each in both for why in each.lost]
+        lost = [why for each in both for why in each.lost] + self.never_asked(claim)
         against = None if control is None else list(control.values.values())
         found = stats.judge(claim, list(own.values.values()), against, given, claim.assay.bounds, unit, lost)
         return found, " + ".join(sorted(frozenset().union(*(each.sources for each in both))))
+
+    def never_asked(self, claim: Claim) -> list[str]:
+        """Runs that the claim was registered for, and that nobody asked for since."""
+        seeds = (
+            self.registered.get(registry.claim_id(self.organism, claim), {}).get("seeds", {}) if self.registered else {}
+        )
+        asked = {name: self.store.asked(self.organism.name, self.arms[name]) for name in seeds}
+        return [
+            f"{name}, seed {seed} was registered and never run"
+            for name, wanted in seeds.items()
+            for seed in wanted
+            if seed not in asked[name]
+        ]
 
     def folders(self, arm: Arm, assay: Any) -> dict[int, Path]:
         """The runs that hold an arm's traces, by seed."""

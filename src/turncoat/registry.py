@@ -96,14 +96,17 @@ def seeds_of(registered: dict[str, dict[str, Any]]) -> frozenset[int]:
     return frozenset(s for claim in registered.values() for seeds in claim["seeds"].values() for s in seeds)
 
 
-def standing(organism: Organism, claim: Claim, runs: dict[str, dict[int, Path]]) -> str:
-    """REGISTERED where git shows that the claim came before its data, else EXPLORATORY.
+def standing(organism: Organism, claim: Claim, runs: dict[str, dict[int, Path]]) -> str | None:
+    """REGISTERED where git shows that the claim came before its data, else EXPLORATORY; None where no git knows the
+    registration, as in a package that was installed.
 
     runs: of each arm, the folders of the runs that hold its data, by seed. Data that is in no commit yet counts as
-    later than what is committed. Outside git nothing can be shown.
+    later than what is committed.
     """
     name, path = claim_id(organism, claim), path_of(organism.name).resolve()
     registered = load(organism.name).get(name)
+    if not first_registered(path):
+        return None
     added = first_registered(path).get(name)
     if registered is None or added is None or added[1] != registered["seeds"]:
         return EXPLORATORY
