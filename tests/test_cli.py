@@ -86,6 +86,7 @@ def test_table_keeps_its_contract(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert main(["table", "--json", "--store", str(tmp_path)]) == 0
     rows = json.loads(capsys.readouterr().out)
     keys = ["organism", "row", "claim", "finding", "effect", "low", "high", "k", "n", "unit", "because", "store"]
+    keys += ["standing", "replication"]
     assert all(list(row) == keys for row in rows)
     for name in names():
         answered = {row["row"] for row in rows if row["organism"] == name}
