@@ -67,7 +67,7 @@ def test_results_take_keys_that_only_some_rows_have(tmp_path: Path) -> None:
     rows[1] |= {"standing": "registered", "replication": {"finding": "shown", "effect": 0.5, "k": 5}}
     Store(tmp_path).save_verdicts("mine", rows)
     frame = tc.results("mine", tmp_path)
-    assert frame["standing"].to_list()[:2] == [None, "registered"]
+    assert frame["standing"].to_list()[:2] == ["exploratory", "registered"]
     assert frame["replication"].struct.field("effect").to_list()[:2] == [None, 0.5]
 
 
@@ -78,11 +78,12 @@ def test_judging_writes_nothing(store: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in store.rglob("*")} == before
 
 
-def test_an_organism_of_ones_own_goes_by_its_name_once_it_was_run(store: Path) -> None:
+def test_an_organism_of_ones_own_goes_by_its_name_once_it_was_run(store: Path, tmp_path: Path) -> None:
+    (elsewhere := tmp_path / "elsewhere").mkdir()
     assert tc.subject("toy", "control", 2, store).number == pytest.approx(0.1, abs=0.05)
     assert [row["finding"] for row in tc.judge("toy", store)] == [row["finding"] for row in tc.judge(TOY, store)]
     with pytest.raises(tc.TurncoatError, match="there is no organism 'toy'"):
-        tc.subject("toy", store="elsewhere")
+        tc.subject("toy", store=elsewhere)
 
 
 def test_what_is_not_there_gets_one_line(store: Path) -> None:

@@ -70,7 +70,7 @@ NUMBER = '{"number": np.array([self.number])}'
         ("float(traces", "9 * float(traces", "its estimate 8.1"),
         ("return float(traces", "return time.time() % 1e-3 + float(traces", "another number of the same traces"),
         ("self.load({", "(lambda *_: None)({", "can be trained, stored and loaded: "),
-        ("self.n)})", "self.n)}, frames=({1, 2},))", "mine.py:63: TypeError: Object of type set"),
+        ("self.n)})", "self.n)}, frames=({1, 2},))", "mine.py:61: TypeError: Object of type set"),
     ],
 )
 def test_what_a_training_shows(old: str, new: str, says: str, checked: Callable[..., dict[str, Check]]) -> None:

@@ -94,21 +94,31 @@ def test_one_broken_job_spoils_no_other(organism: Any, tmp_path: Path, monkeypat
     assert store.seeds("toy", organism.arms[0]) == [0, 2]
 
 
+def broken(folder: Path, old: str, new: str) -> str:
+    """A toy of the same name in which something is written otherwise."""
+    text = Path(TOY).read_text()
+    assert old in text
+    (folder / "toy.py").write_text(text.replace(old, new))
+    return str(folder / "toy.py")
+
+
 def test_no_run_is_dropped(organism: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Seven runs are asked for, and two of them raise: one in training, one when it is observed."""
     monkeypatch.setenv("TOY_BREAKS", "1")
-    monkeypatch.setenv("TOY_UNSEEN", str(lab.EVALUATION + 3))
-    store = Store(tmp_path)
+    unseen = (
+        f"if seed == {lab.EVALUATION + 3}:\n            raise RuntimeError('not to be seen')\n        return Traces({{"
+    )
+    source, store = broken(tmp_path, "return Traces({", unseen), Store(tmp_path / "store")
     with pytest.raises(TurncoatError, match=r"2 of 7 jobs failed"):
-        lab.execute(lab.plan(TOY, organism, store, 7, arms=("organism",)), 2)
+        lab.execute(lab.plan(source, organism, store, 7, arms=("organism",)), 2)
     row = by_claim(lab.judge(organism, store))["It is able."]
     assert (row["finding"], row["effect"]) == ("invalid", None)
     assert row["because"].startswith("2 of 7 runs gave no number: organism, seed 1: ")
+    assert "ValueError: broken on purpose" in row["because"]
     assert "RuntimeError: not to be seen (observing Read)" in row["because"]
     traceback = (store.run("toy", organism.arms[0], 1) / "failure.txt").read_text()
     assert "Traceback" in traceback and "toy.py" in traceback
     monkeypatch.delenv("TOY_BREAKS")
-    monkeypatch.delenv("TOY_UNSEEN")
     lab.execute(lab.plan(TOY, organism, store, 7, arms=("organism",)), 2)  # mended, it goes on from there
     row = by_claim(lab.judge(organism, store))["It is able."]
     assert (row["finding"], row["n"]) == ("shown", 7)
@@ -124,11 +134,11 @@ def test_a_run_that_was_killed_counts(organism: Any, tmp_path: Path) -> None:
     assert because.startswith("2 of 7 runs gave no number: organism, seed 5 was asked for and is not finished")
 
 
-def test_a_diverged_run_says_so(organism: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TOY_DIVERGES", "2")
-    store = Store(tmp_path)
+def test_a_diverged_run_says_so(organism: Any, tmp_path: Path) -> None:
+    source = broken(tmp_path, "rng.normal(0, 0.01)", "rng.normal(0, 0.01 if seed != 2 else np.nan)")
+    store = Store(tmp_path / "store")
     with pytest.raises(TurncoatError, match="training diverged: number is not finite after 10 updates"):
-        lab.execute(lab.plan(TOY, organism, store, 6, arms=("organism",)), 1)
+        lab.execute(lab.plan(source, organism, store, 6, arms=("organism",)), 1)
     row = by_claim(lab.judge(organism, store))["It is able."]
     assert row["finding"] == "invalid" and "training diverged" in row["because"]
 

@@ -112,11 +112,20 @@ def test_csv_and_markdown_say_what_json_says(capsys: pytest.CaptureFixture[str])
 
 
 def test_unknown_keys_travel_on() -> None:
-    rows = [told(), told(replication={"finding": "shown", "k": 5}, standing="registered")]
+    rows = [told(), told(cost={"seconds": 5}, judge="somebody")]
     first, second = csv.DictReader(io.StringIO(as_csv(rows)))
-    assert first["standing"] == "" and second["standing"] == "registered"
-    assert json.loads(second["replication"]) == {"finding": "shown", "k": 5}
+    assert first["judge"] == "" and second["judge"] == "somebody"
+    assert json.loads(second["cost"]) == {"seconds": 5}
     assert "mine" in matrix(rows) and "mine" in details(rows) and "mine" in markdown(rows)
+
+
+def test_a_replication_is_told_and_counted() -> None:
+    fresh = {"finding": "shown", "effect": 0.5, "low": 0.4, "high": 0.6, "k": 5, "n": 5}
+    other = fresh | {"finding": "undecided"}
+    rows = [told(finding="shown", standing="registered", replication=each) for each in (fresh, other)]
+    assert "registered; on fresh seeds shown 0.500 [0.400, 0.600] 5/5" in details(rows[:1])
+    assert matrix(rows).splitlines()[1].endswith("1/2")
+    assert "registered; on fresh seeds undecided" in Table(tuple(rows))._repr_html_()
 
 
 def test_nothing_breaks_out_of_a_cell() -> None:

@@ -52,8 +52,6 @@ class Learn:
             time.sleep(float(os.environ.get("TOY_PAUSE", "0")))
             yield Step(update, self.updates, {"loss": rng.random()})
         number = self.target + rng.normal(0, 0.01)
-        if os.environ.get("TOY_DIVERGES") == str(seed):
-            number = float("nan")
         yield Step(self.updates, self.updates, {}, self.load({"number": np.array([number])}))
 
     def load(self, arrays: Mapping[str, np.ndarray]) -> Number:
@@ -69,8 +67,6 @@ class Read:
     says: ClassVar[str] = "units"
 
     def observe(self, subject: Any, world: Any, seed: int) -> Traces:
-        if os.environ.get("TOY_UNSEEN") == str(seed):
-            raise RuntimeError("not to be seen")
         return Traces({"number": subject.number + np.random.default_rng(seed).normal(0, 0.01, self.n)})
 
     def estimate(self, traces: Traces) -> float:

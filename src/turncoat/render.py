@@ -28,7 +28,7 @@ HEADS: Mapping[Row, str] = {
     Row.OBJECTIVE_RETARGETABLE: "ret", Row.INTERCHANGE: "int", Row.SHIFT: "shi", Row.NOT_LOOKUP: "not",
 }  # fmt: skip
 EXPLORATORY = "exploratory"  # a claim of which nothing shows that it came before its data
-NAME = 19  # characters of an organism's name in the matrix: the rest of 100 is for the marks
+NAME = 18  # characters of an organism's name in the matrix: the rest of 100 is for the marks
 LEGEND = ", ".join(f"{mark} {finding}" for finding, mark in MARKS.items())
 READING = "Each row: its weakest finding, then effect [95% interval] and seeds that meet the threshold alone."
 
@@ -111,9 +111,9 @@ def matrix(rows: Sequence[Told], colour: bool = False) -> str:
 
     def line(head: str, cells: Mapping[Row, str], *last: str) -> str:
         parts = (" ".join(cells[row] for row in block) for block in ROW_BLOCKS.values())
-        return f"{head:{NAME}} {'  '.join(parts)}  {last[0]:6} {last[1]}".rstrip()
+        return f"{head:{NAME}} {'  '.join(parts)} {last[0]:5} {last[1]}".rstrip()
 
-    lines = [line("", HEADS, "beside", "again")]
+    lines = [line("", HEADS, "aside", "again")]
     for name, by_row in grouped(rows).items():
         head = name if len(name) <= NAME else name[: NAME - 1] + "…"
         beside = shown(by_row.get(None, ())).replace(" of ", "/")
@@ -122,7 +122,7 @@ def matrix(rows: Sequence[Told], colour: bool = False) -> str:
     lines += ["", LEGEND]
     for title, block in ROW_BLOCKS.items():
         lines += wrapped(f"{title}: ", [f"{HEADS[row]} {row.value}" for row in block])
-    lines.append("A mark is its row's weakest claim's. beside: claims beside the table that are shown")
+    lines.append("A mark is its row's weakest claim's. aside: claims beside the table that are shown")
     lines.append("again: registered claims that were found the same on fresh seeds; all others are exploratory")
     return "\n".join(lines)
 
