@@ -1,6 +1,6 @@
-"""Keep of the zoo what ships: everything that is observed of it today, the weights of every organism, those of one
-network of each control, and none of what is a point of a sweep, of a replication, or what others were built on; and the
-digests of all that is kept. `make zoo` runs it last; the rest can be trained again.
+"""Keep of the zoo what ships: everything that is observed of it today, the weights of every organism (of a large one,
+five), those of one network of each control, and none of what is a point of a sweep, of a replication, or what others
+were built on; and the digests of all that is kept. `make zoo` runs it last; the rest can be trained again.
 
 python docs/ship.py              slim the zoo
 python docs/ship.py STORE        first take over the replications in a store: every arm that has all registered seeds
@@ -16,10 +16,11 @@ from turncoat import registry
 from turncoat.core import Arm, Organism, digest, every_claim
 from turncoat.lab import needs
 from turncoat.organisms import load, names
-from turncoat.store import Store, leaf, seal
+from turncoat.store import SUBJECT, Store, leaf, seal
 
 ZOO = Path(__file__).parents[1] / "zoo"
 KEPT = {"sweep": 0, "control": 1, "reference": 1, "organism": 1_000}  # networks of an arm, by its role
+LARGE, FEW = 400_000, 5  # bytes of a network of which so many are kept
 
 
 def registered_seeds(organism: Organism) -> dict[str, set[int]]:
@@ -48,11 +49,11 @@ def take_over(source: Store, zoo: Store) -> None:
 
 
 def copy_run(organism: Organism, arm: Arm, seed: int, source: Store, zoo: Store) -> None:
-    """One run without its weights, with the traces that claims are about."""
+    """One run without its weights and its log, with the traces that claims are about."""
     old, new = source.run(organism.name, arm, seed), zoo.run(organism.name, arm, seed)
-    source.load_subject(organism.name, arm, seed)  # it is whole, and of this recipe
+    source.check_recipe(old, arm)
     assays = [c.assay for c in every_claim(organism.claims) if arm.name in (c.arm, c.control)]
-    for part in ["recipe.json", "metrics.jsonl", "provenance.json", *(leaf(assay) for assay in assays)]:
+    for part in ["recipe.json", "provenance.json", *(leaf(assay) for assay in assays)]:
         new.joinpath(part).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(old / part, new / part)
     seal(new)
@@ -68,8 +69,10 @@ def slim(root: Path) -> None:
         wanted = {arm: {digest(assay, pure=False) for assay in assays} for arm, assays in needs(organism).items()}
         for arm in organism.all_arms():
             for seed in store.seeds(name, arm):
-                if seed >= KEPT[arm.role] and store.has_subject(name, arm, seed):
-                    store.drop_subject(name, arm, seed)
+                if store.has_subject(name, arm, seed):
+                    size = (store.run(name, arm, seed) / SUBJECT).stat().st_size
+                    if seed >= min(KEPT[arm.role], FEW if size > LARGE else KEPT[arm.role]):
+                        store.drop_subject(name, arm, seed)
                 for path in store.run(name, arm, seed).glob("traces/*"):
                     if path.name.partition(".")[0] not in wanted[arm.name]:
                         path.unlink()
