@@ -121,9 +121,9 @@ def canonical(store: Store) -> str:
         for assay in (proxy, true):
             for arm in ("organism", "diverse"):
                 values = estimates(organism, organism.arm(arm), assay, store, without(apart))
-                told = [value for value in values.values.values() if not np.isnan(value)]
+                told, asked = list(values.values.values()), len(values.values) + len(values.lost)
                 mean, low, high = np.clip(mean_interval(told), *assay.bounds)
-                runs = "" if len(told) == len(values.values) else f" in {len(told)} of {len(values.values)} runs"
+                runs = "" if len(told) == asked else f" in {len(told)} of {asked} runs"
                 cells.append(f"{mean:.2f} [{low:.2f}, {high:.2f}]{runs}")
         lines.append(f"| `{name}` | {' | '.join(cells)} | {published} |")
     return "\n".join(lines)

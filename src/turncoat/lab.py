@@ -414,7 +414,12 @@ def estimates(
             return Estimates({}, sources=frozenset(sources), untestable=reason)
         elif (traces := store.load_traces(name, arm, seed, assay)) is not None:
             try:
-                values[seed] = float(assay.estimate(traces))
+                value = float(assay.estimate(traces))
+                if np.isfinite(value):
+                    values[seed] = value
+                else:
+                    failed = True
+                    lost.append(f"{whose}: its estimate is not a finite number")
             except Exception as error:
                 failed = True
                 lost.append(f"{whose}: its estimate: {describe(error)}")
