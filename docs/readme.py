@@ -132,7 +132,9 @@ def canonical(store: Store) -> str:
 def learning_curve(store: Store, name: str, arm: str, parts: int = 12) -> str:
     """Reward a step over training, from the training logs: mean and range over runs, in equal parts."""
     organism = load(name)
-    logs = [store.metrics(name, organism.arm(arm), seed) for seed in store.seeds(name, organism.arm(arm))]
+    apart = registry.seeds_of(registry.load(name))  # replications, of which no log is kept
+    seeds = [seed for seed in store.seeds(name, organism.arm(arm)) if seed not in apart]
+    logs = [store.metrics(name, organism.arm(arm), seed) for seed in seeds]
     curves = [[row["reward a step"] for row in log if "reward a step" in row] for log in logs]
     steps = organism.arm(arm).recipe.steps
     means = np.array([[np.mean(part) for part in np.array_split(curve, parts)] for curve in curves])

@@ -310,6 +310,17 @@ def test_a_recipe_gets_its_trained_parent_and_each_parent_is_trained_once(tmp_pa
     assert len(logs) == 2
 
 
+def test_what_was_only_built_upon_was_not_asked_for(tmp_path: Path) -> None:
+    """A child is trained of which the parent is an arm as well: that arm's run counts once it is asked for itself."""
+    source = str(Path(__file__).with_name("toy_family.py"))
+    organism, store = load(source), Store(tmp_path)
+    parent = Arm("as an arm", organism.arms[0].recipe.parent)
+    lab.execute(lab.plan(source, organism, store, seeds=2), workers=1)
+    assert store.seeds(organism.name, parent) == [0, 1] and store.asked(organism.name, parent) == []
+    store.ask(organism.name, parent, 1)
+    assert store.asked(organism.name, parent) == [1] and store.asked(organism.name, organism.arms[0]) == [0, 1]
+
+
 def workers_of(parent: int) -> list[int]:
     """Worker processes of a parent, from Linux's /proc."""
     found = []

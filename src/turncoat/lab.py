@@ -197,8 +197,11 @@ def trained(name: str, arm: Arm, job: Job, store: Store) -> Any:
     if not store.has_subject(name, arm, job.seed):  # what is there needs no lock, and its store may be read-only
         with store.alone(name, arm, job.seed):
             if not store.has_subject(name, arm, job.seed):
+                asked = job.seed in store.asked(name, arm)  # arms of an equal recipe share their runs
                 try:
                     train(name, arm, job, store)
+                    if not asked:
+                        store.mark_parent(name, arm, job.seed)
                 except Failed:
                     raise
                 except Exception as error:

@@ -77,16 +77,25 @@ class Store:
         return sorted(found)
 
     def asked(self, organism: str, arm: Arm) -> list[int]:
-        """Seeds that were ever asked for, here or behind, in order: whatever became of them, they have a folder."""
+        """Seeds that were ever asked for, here or behind, in order: whatever became of them, they have a folder.
+
+        Those are not among them that were only trained because something else builds on them."""
         found = {seed for store in self.behind for seed in store.asked(organism, arm)}
-        folders = self.run(organism, arm, 0).parent.glob("seed-*")
-        return sorted(found | {int(path.name.removeprefix("seed-")) for path in folders if any(path.iterdir())})
+        for path in self.run(organism, arm, 0).parent.glob("seed-*"):
+            if any(path.iterdir()) and not (path / PARENT).is_file():
+                found.add(int(path.name.removeprefix("seed-")))
+        return sorted(found)
 
     def ask(self, organism: str, arm: Arm, seed: int) -> None:
         """Write down that this run is wanted, before anything is done for it. From then on a claim counts it."""
         folder = self.run(organism, arm, seed)
+        (folder / PARENT).unlink(missing_ok=True)
         if not (folder / RECIPE).is_file():
             put(folder, RECIPE, (json.dumps(plain(arm.recipe), indent=1, sort_keys=True) + "\n").encode())
+
+    def mark_parent(self, organism: str, arm: Arm, seed: int) -> None:
+        """Note that nobody asked for this run itself: it was trained for what is built on it."""
+        put(self.run(organism, arm, seed), PARENT, b"Nobody asked for this run: something else is built on it.\n")
 
     def read(self, organism: str, arm: Arm, seed: int, leaf: str) -> bytes | None:
         """A file of a run, from the first store that holds it; None where none does.
@@ -149,7 +158,8 @@ class Store:
         from safetensors.numpy import save
 
         folder = self.run(organism, arm, seed)
-        self.ask(organism, arm, seed)
+        if not (folder / RECIPE).is_file():
+            self.ask(organism, arm, seed)
         put(folder, METRICS, "".join(as_json(row, None) + "\n" for row in metrics).encode())
         put(folder, PROVENANCE, (as_json(dict(provenance or {})) + "\n").encode())
         put(folder, SUBJECT, save({name: np.ascontiguousarray(array) for name, array in arrays.items()}))
@@ -322,6 +332,7 @@ class Store:
 
 RECIPE, METRICS, SUBJECT, VERDICTS = "recipe.json", "metrics.jsonl", "subject.safetensors", "verdicts.json"
 PROVENANCE, FAILURE, SUMS = "provenance.json", "failure.txt", "SHA256SUMS"
+PARENT = "parent.txt"
 UNTESTABLE, DROPPED, SOURCE = "not-testable.txt", "dropped.txt", "source.txt"
 
 
