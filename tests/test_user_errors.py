@@ -144,7 +144,7 @@ def test_what_cannot_be_is_one_line_from_every_command(command: str, tmp_path: P
     mine = altered(
         tmp_path, 'Arm("control", replace(recipe, target=0.1)', 'Arm("control", replace(recipe, target=np.zeros(3))'
     )
-    store = [] if command == "check" else ["--store", str(tmp_path / "store")]
+    store = [] if command == "check" else ["--store", str(tmp_path)]
     line = fails(command, str(mine), *store)
     assert "mine.py:96: TypeError: Learn.target = array([0., 0., 0.]) is not plain data" in line
 
@@ -280,11 +280,12 @@ def test_a_folder_where_a_file_belongs_is_one_line(tmp_path: Path, fails: Callab
     assert "mine.py is a folder" in fails("show", str(tmp_path / "mine.py"))
     assert "is a folder" in fails("check", str(tmp_path))
     store = tmp_path / "store"
+    assert main(["train", str(TOY), "--store", str(store), "--seeds", "1", "-j", "1"]) == 0
     (store / "toy" / "verdicts.json").mkdir(parents=True)
     assert "verdicts.json" in fails("judge", str(TOY), "--store", str(store))
     (tmp_path / "site" / "toy.html").mkdir(parents=True)
     (tmp_path / "site" / "index.html").mkdir(parents=True)
-    line = fails("report", str(TOY), "--store", str(tmp_path / "none"), "--out", str(tmp_path / "site"))
+    line = fails("report", str(TOY), "--store", str(store), "--out", str(tmp_path / "site"))
     assert "cannot write" in line
 
 

@@ -93,6 +93,8 @@ def results(name: str | None = None, store: Path | str = STORE) -> pl.DataFrame:
     keys = dict.fromkeys(key for row in rows for key in row)
     words = ("organism", "row", "claim", "finding", "unit", "because", "store")
     kinds: dict[str, Any] = {"effect": pl.Float64, "low": pl.Float64, "high": pl.Float64, "k": pl.Int64, "n": pl.Int64}
+    told = {"finding": pl.String} | kinds | {"unit": pl.String, "because": pl.String}
+    kinds["replication"] = pl.Struct(told)
     return pl.DataFrame(
         [{key: row.get(key) for key in keys} for row in rows],
         schema_overrides=kinds | dict.fromkeys(words, pl.String),
