@@ -24,13 +24,14 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from turncoat import registry
-from turncoat.boundary import need_main_guard, one_line, user_code
+from turncoat.boundary import need_main_guard, one_line, place_of, user_code
 from turncoat.core import Arm, Claim, Finding, NotTestable, Organism, Row, TurncoatError, Verdict, digest
 from turncoat.organisms import load
 from turncoat.render import EXPLORATORY
@@ -168,7 +169,8 @@ def work(job: Job) -> None:
             if assay.needs > subject.access:
                 wanted, given = assay.needs.name.lower(), subject.access.name.lower()
                 raise NotTestable(f"the assay reaches for its {wanted}, and it lets itself be reached by {given} only")
-            traces = assay.observe(subject, organism.world, job.seed + job.offset)
+            with user_code(partial(place_of, type(assay))):
+                traces = assay.observe(subject, organism.world, job.seed + job.offset)
         except NotTestable as reason:
             notes.save_untestable(organism.name, arm, job.seed, assay, str(reason))
         except Exception as error:
@@ -215,11 +217,12 @@ def train(name: str, arm: Arm, job: Job, store: Store) -> Any:
     parent = getattr(arm.recipe, "parent", None)
     built_on = () if parent is None else (trained(name, Arm("parent", parent), job, store),)
     metrics, subject = [], None
-    for step in arm.recipe.train(job.seed, *built_on):
-        row = {"done": step.done, "total": step.total}
-        metrics.append(row | {key: round(float(value), 6) for key, value in step.metrics.items()})
-        tell(job, "training", step.done, step.total)
-        subject = step.subject if step.subject is not None else subject
+    with user_code(lambda: place_of(type(arm.recipe))):
+        for step in arm.recipe.train(job.seed, *built_on):
+            row = {"done": int(step.done), "total": int(step.total)}
+            metrics.append(row | {key: round(float(value), 6) for key, value in step.metrics.items()})
+            tell(job, "training", step.done, step.total)
+            subject = step.subject if step.subject is not None else subject
     if subject is None:
         raise TurncoatError(f"{name}: the recipe of arm {arm.name!r} yields no step with a subject; end with one")
     arrays = subject.arrays()
