@@ -19,23 +19,16 @@ from typing import Any
 from turncoat.core import Claim, Organism, TurncoatError, digest, every_claim, plain
 from turncoat.organisms import names
 from turncoat.render import EXPLORATORY
-from turncoat.store import leaf, write
+from turncoat.store import leaf, shipped, write
 
 FOLDER = "registry"
 REGISTERED = "registered"
 
 
-def folder() -> Path:
-    """Where registrations are kept: in the checkout, else in the package that was installed, else in this folder."""
-    here = Path(__file__).resolve()
-    places = (here.parents[2] / FOLDER, here.parent / FOLDER)
-    return next((place for place in places if place.is_dir()), Path(FOLDER))
-
-
 def path_of(name: str) -> Path:
-    """An organism's registration, there or (for one's own file) in ./registry."""
-    known = name in names()
-    return (folder() if known else Path(FOLDER)) / f"{name}.json"
+    """An organism's registration: where Turncoat ships them, or (for one's own file) in ./registry."""
+    there = shipped(FOLDER) if name in names() else None
+    return (there or Path(FOLDER)) / f"{name}.json"
 
 
 def entry(organism: Organism, claim: Claim) -> dict[str, Any]:

@@ -38,11 +38,16 @@ from turncoat.core import Arm, Finding, Traces, TurncoatError, Verdict, as_json,
 ZOO = "zoo"
 
 
-def zoo_path() -> Path | None:
-    """The store that ships with Turncoat: of the checkout, else inside the installed package. None without either."""
+def shipped(folder: str) -> Path | None:
+    """A folder that ships with Turncoat: of the checkout, else inside the installed package. None without either."""
     package = Path(__file__).resolve().parent
-    checkout = package.parents[1] / ZOO if package.parent.name == "src" else package / ZOO
-    return next((here for here in (checkout, package / ZOO) if here.is_dir()), None)
+    checkout = package.parents[1] / folder if package.parent.name == "src" else package / folder
+    return next((here for here in (checkout, package / folder) if here.is_dir()), None)
+
+
+def zoo_path() -> Path | None:
+    """The store that ships with Turncoat, or None where it was installed without it."""
+    return shipped(ZOO)
 
 
 class Store:
