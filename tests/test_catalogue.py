@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from turncoat import lab, registry
-from turncoat.core import Organism, Row, digest
+from turncoat.core import Organism, Row, digest, lineage
 from turncoat.organisms import load, names
 from turncoat.store import Store, zoo_path
 from turncoat.testing import organism_checks
@@ -49,16 +47,9 @@ def test_the_zoo_holds_what_the_arms_promise(organism: Organism) -> None:
             assert zoo.was_dropped(organism.name, arm, 0)
         else:
             zoo.load_subject(organism.name, arm, 0)
-    codes = {digest(recipe) for arm in organism.all_arms() for recipe in line_of(arm.recipe)}
+    codes = {digest(recipe) for arm in organism.all_arms() for recipe in lineage(arm.recipe)}
     strays = [path.name for path in (ZOO / organism.name).iterdir() if path.is_dir()]
     assert [name for name in strays if name.rsplit("-", 1)[1] not in codes] == []
-
-
-def line_of(recipe: Any) -> Iterator[Any]:
-    """A recipe and those that it builds on."""
-    while recipe is not None:
-        yield recipe
-        recipe = getattr(recipe, "parent", None)
 
 
 def test_the_zoos_verdicts_are_what_its_traces_say(organism: Organism) -> None:

@@ -17,6 +17,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum, StrEnum
+from functools import cached_property
 from pathlib import PurePath
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
@@ -416,6 +417,11 @@ class Organism:
 
     def all_arms(self) -> tuple[Arm, ...]:
         """Declared arms, then the sweeps' arms that no declared arm already is (same recipe)."""
+        return self._all_arms
+
+    @cached_property
+    def _all_arms(self) -> tuple[Arm, ...]:
+        """Worked out once: it takes a digest of every recipe."""
         arms, seen = list(self.arms), {digest(arm.recipe) for arm in self.arms}
         for family in self.families:
             for arm in self.family_arms(family):
@@ -430,6 +436,13 @@ def nearest(word: Any, known: Iterable[Any], otherwise: str) -> str:
     words = [str(each) for each in known]
     near = difflib.get_close_matches(str(word), words, 1, 0.5)
     return f"did you mean {near[0]!r}?" if near else f"{otherwise} {', '.join(words) or 'none'}"
+
+
+def lineage(recipe: Any) -> Iterator[Any]:
+    """A recipe and those that it builds on, the latest first."""
+    while recipe is not None:
+        yield recipe
+        recipe = getattr(recipe, "parent", None)
 
 
 def one_of(what: str, value: Any, allowed: Iterable[Any]) -> None:

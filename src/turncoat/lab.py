@@ -32,10 +32,10 @@ import numpy as np
 
 from turncoat import registry
 from turncoat.boundary import need_main_guard, one_line, place_of, user_code
-from turncoat.core import Arm, Claim, Finding, NotTestable, Organism, Row, TurncoatError, Verdict, digest
+from turncoat.core import Arm, Claim, Finding, NotTestable, Organism, Row, TurncoatError, Verdict, digest, lineage
 from turncoat.organisms import load
 from turncoat.render import EXPLORATORY
-from turncoat.stats import MIN_SEEDS as FEWEST
+from turncoat.stats import MIN_SEEDS
 from turncoat.store import PROVENANCE, Store, verdict_row
 
 EVALUATION = 1_000_000  # observations are seeded apart from training,
@@ -251,9 +251,10 @@ def processor() -> str:
 
 def data_of(recipe: Any) -> dict[str, str]:
     """Digests, by name, of what a recipe and those it builds on read that is not in them: a corpus, a data set."""
-    own = recipe.data() if hasattr(recipe, "data") else {}
-    parent = getattr(recipe, "parent", None)
-    return dict(own) if parent is None else data_of(parent) | own
+    found: dict[str, str] = {}
+    for one in lineage(recipe):
+        found = (one.data() if hasattr(one, "data") else {}) | found
+    return found
 
 
 def tell(job: Job, what: str, done: int, total: int) -> None:
@@ -574,7 +575,7 @@ def same_data(organism: Organism, store: Store) -> Wanted:
 
 def reads_data(recipe: Any) -> bool:
     """Whether a recipe, or one that it builds on, reads data that is not in it."""
-    return recipe is not None and (hasattr(recipe, "data") or reads_data(getattr(recipe, "parent", None)))
+    return any(hasattr(one, "data") for one in lineage(recipe))
 
 
 def row(organism: Organism, name: Row | None, claim: str | None, verdict: Verdict, source: str) -> dict[str, Any]:
@@ -655,7 +656,7 @@ def agree(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     if old["effect"] is None:
         return True
     margin = TOLERANCE * max(1.0, abs(old["effect"]))
-    if old["low"] is not None and old["high"] is not None and old["n"] >= FEWEST:
+    if old["low"] is not None and old["high"] is not None and old["n"] >= MIN_SEEDS:
         margin = max(margin, (old["high"] - old["low"]) / 2)
     return bool(abs(old["effect"] - new["effect"]) <= margin)
 

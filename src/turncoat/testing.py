@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from turncoat.boundary import one_line
-from turncoat.core import Arm, Assay, Claim, Organism, TurncoatError, difference, digest, every_claim, plain
+from turncoat.core import Arm, Assay, Claim, Organism, TurncoatError, difference, digest, every_claim, lineage, plain
 from turncoat.organisms import load
 from turncoat.store import Store
 
@@ -42,7 +42,7 @@ def organism_checks(organism: Organism, source: str) -> Iterator[Check]:
     yield verdict("the docstring has prose", len(prose.split()) >= 20, "say what the organism shows and its control")
     yield verdict("references are given", bool(organism.refs), "refs is empty")
     yield verdict("there is a control", len(organism.arms) > 1, "no claim without its matched control: add an arm")
-    recipes = [recipe for arm in organism.all_arms() for recipe in line_of_descent(arm.recipe)]
+    recipes = [recipe for arm in organism.all_arms() for recipe in lineage(arm.recipe)]
     for what, things in (("recipe", recipes), ("assay", [claim.assay for claim in every_claim(organism.claims)])):
         for kind in dict.fromkeys(type(thing) for thing in things):
             hint = "add `version: ClassVar[int] = 1`, and raise it when a change of code changes what it does"
@@ -104,13 +104,6 @@ def attempt(name: str, act: Callable[[], object]) -> Check:
 
 def has_version(kind: type) -> bool:
     return isinstance(getattr(kind, "version", None), int)
-
-
-def line_of_descent(recipe: Any) -> Iterator[Any]:
-    """A recipe and those that it builds on."""
-    while recipe is not None:
-        yield recipe
-        recipe = getattr(recipe, "parent", None)
 
 
 def is_plain(thing: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -26,8 +25,7 @@ class Level:
     says: ClassVar[str] = "mean over episodes"
 
     def observe(self, subject: Any, world: Any, seed: int) -> Traces:
-        condition: Mapping[str, Any] = dict(self.condition)
-        return world.rollout(subject, self.n, seed, condition)
+        return world.rollout(subject, self.n, seed, dict(self.condition))
 
     def estimate(self, traces: Traces) -> float:
         kept = traces.where(**dict(self.among))
@@ -52,8 +50,7 @@ class Within:
     says: ClassVar[str] = "mean over episodes within the band"
 
     def observe(self, subject: Any, world: Any, seed: int) -> Traces:
-        condition: Mapping[str, Any] = dict(self.condition)
-        return world.rollout(subject, self.n, seed, condition)
+        return world.rollout(subject, self.n, seed, dict(self.condition))
 
     def estimate(self, traces: Traces) -> float:
         within = (traces[self.column] >= self.low) & (traces[self.column] <= self.high)
@@ -75,8 +72,7 @@ class Agreement:
     says: ClassVar[str] = "share of episodes in which the two agree"
 
     def observe(self, subject: Any, world: Any, seed: int) -> Traces:
-        condition: Mapping[str, Any] = dict(self.condition)
-        return world.rollout(subject, self.n, seed, condition)
+        return world.rollout(subject, self.n, seed, dict(self.condition))
 
     def estimate(self, traces: Traces) -> float:
         return float((traces[self.one] == traces[self.other]).mean())
