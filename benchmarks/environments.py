@@ -26,13 +26,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from turncoat.worlds.cheese import CheeseCorner, CheeseDish
-from turncoat.worlds.coinrun import CoinRun
-from turncoat.worlds.engine import Engine
-from turncoat.worlds.grid_gym import GridVectorEnv
-from turncoat.worlds.keys import KeysChests
-from turncoat.worlds.leader import FollowLeader
-from turncoat.worlds.monster import MonsterWorld
+from turncoat.worlds.goals.cheese import CheeseCorner, CheeseDish
+from turncoat.worlds.goals.coin_run import CoinRun
+from turncoat.worlds.goals.follow_leader import FollowLeader
+from turncoat.worlds.goals.keys_chests import KeysChests
+from turncoat.worlds.goals.monster_world import MonsterWorld
+from turncoat.worlds.grid.engine import Engine
+from turncoat.worlds.gym.grid import GridVectorEnv
 
 WORLDS: dict[str, Any] = {
     "corner": CheeseCorner(), "keys": KeysChests(), "dish": CheeseDish(), "coin": CoinRun(),

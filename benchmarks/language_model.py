@@ -19,10 +19,10 @@ import numpy as np
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from turncoat.recipes.lm import LENGTH, Pretrain, corpus_loss, learn
-from turncoat.recipes.schedule import glide
-from turncoat.subjects.lm import BASE, CONTEXT, EPSILON, shape_of
-from turncoat.worlds.corpus import WORDS, corpus
+from turncoat.models.llama import BASE, CONTEXT, EPSILON, shape_of
+from turncoat.train.language.pretrain import LENGTH, Pretrain, corpus_loss, learn
+from turncoat.train.schedules import glide
+from turncoat.worlds.text.corpus import WORDS, corpus
 
 
 def plain(recipe: Pretrain) -> Any:

@@ -16,11 +16,11 @@ from statistics import median
 
 import torch
 
-from turncoat.recipes.ppo import Settings, TrainMLP, TrainPPO, improve
-from turncoat.worlds.cheese import CheeseCorner
-from turncoat.worlds.engine import Engine
-from turncoat.worlds.keys import KeysChests
-from turncoat.worlds.leader import FollowLeader
+from turncoat.train.rl.ppo import Settings, TrainMLP, TrainPPO, improve
+from turncoat.worlds.goals.cheese import CheeseCorner
+from turncoat.worlds.goals.follow_leader import FollowLeader
+from turncoat.worlds.goals.keys_chests import KeysChests
+from turncoat.worlds.grid.engine import Engine
 
 PEERS = Settings(envs=256, span=128, epochs=5, minibatches=8)
 SETTINGS: dict[str, TrainPPO] = {

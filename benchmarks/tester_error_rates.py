@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from turncoat.assays.any_test import AnyTest
+from turncoat.assays.behaviour.test_search import AnyTest
 
 CALLED = 0.02
 SUBJECTS = (  # noise, rate, share of the space of tests

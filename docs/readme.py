@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from turncoat import registry
-from turncoat.core import ROW_BLOCKS, Row
+from turncoat import registration
+from turncoat.core import REGISTERED, ROW_BLOCKS, Row
 from turncoat.lab import Wanted, estimates, judge
 from turncoat.organisms import load, names
-from turncoat.render import interval, markdown, markdown_details, sign
+from turncoat.report.table import interval, markdown, markdown_details, sign
 from turncoat.stats import mean_interval
 from turncoat.store import Store, zoo_path
 
@@ -54,7 +54,7 @@ def replication(verdicts: dict[str, list[dict[str, Any]]]) -> str:
         "|---|--:|--:|---|",
     ]
     for name, rows in verdicts.items():
-        told = [row for row in rows if row["replication"] is not None and row["standing"] == registry.REGISTERED]
+        told = [row for row in rows if row["replication"] is not None and row["standing"] == REGISTERED]
         other = [row for row in told if row["replication"]["finding"] != row["finding"]]
         changes = (
             f"“{row['claim']}” {row['finding']} {interval(row)} → {row['replication']['finding']} "
@@ -116,7 +116,7 @@ def canonical(store: Store) -> str:
         "|---|---|---|---|---|---|",
     ]
     for name, published in PUBLISHED.items():
-        organism, cells, apart = load(name), [], registry.seeds_of(registry.load(name))
+        organism, cells, apart = load(name), [], registration.seeds_of(registration.load(name))
         proxy, true = (claim.assay for claim in organism.claims if claim.row == "shift" and claim.control is None)
         for assay in (proxy, true):
             for arm in ("organism", "diverse"):
@@ -132,7 +132,7 @@ def canonical(store: Store) -> str:
 def learning_curve(store: Store, name: str, arm: str, parts: int = 12) -> str:
     """Reward a step over training, from the training logs: mean and range over runs, in equal parts."""
     organism = load(name)
-    apart = registry.seeds_of(registry.load(name))  # replications, of which no log is kept
+    apart = registration.seeds_of(registration.load(name))  # replications, of which no log is kept
     seeds = [seed for seed in store.seeds(name, organism.arm(arm)) if seed not in apart]
     logs = [store.metrics(name, organism.arm(arm), seed) for seed in seeds]
     curves = [[row["reward a step"] for row in log if "reward a step" in row] for log in logs]

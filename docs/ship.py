@@ -12,7 +12,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from turncoat import registry
+from turncoat import registration
 from turncoat.core import Arm, Organism, digest, every_claim
 from turncoat.lab import needs
 from turncoat.organisms import load, names
@@ -25,9 +25,9 @@ LARGE, FEW = 400_000, 5  # bytes of a network of which so many are kept
 
 def registered_seeds(organism: Organism) -> dict[str, set[int]]:
     """By arm, the seeds for which any claim is registered."""
-    known, found = registry.load(organism.name), dict[str, set[int]]()
+    known, found = registration.load(organism.name), dict[str, set[int]]()
     for claim in every_claim(organism.claims):
-        for arm, seeds in known.get(registry.claim_id(organism, claim), {}).get("seeds", {}).items():
+        for arm, seeds in known.get(registration.claim_id(organism, claim), {}).get("seeds", {}).items():
             found.setdefault(arm, set()).update(seeds)
     return found
 

@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from turncoat.worlds.cheese import CheeseCorner, CheeseDish
-from turncoat.worlds.coinrun import CoinRun
-from turncoat.worlds.expressions import Expressions
-from turncoat.worlds.expressions_gym import ExpressionsEnv, ExpressionsVectorEnv
-from turncoat.worlds.grid_gym import GridEnv, GridVectorEnv
-from turncoat.worlds.keys import KeysChests
-from turncoat.worlds.leader import FollowLeader
-from turncoat.worlds.maze_gym import GatehouseEnv, GatehouseVectorEnv, MazeEnv, MazeVectorEnv
-from turncoat.worlds.monster import MonsterWorld
-from turncoat.worlds.tree import TreeWorld
+from turncoat.worlds.goals.cheese import CheeseCorner, CheeseDish
+from turncoat.worlds.goals.coin_run import CoinRun
+from turncoat.worlds.goals.follow_leader import FollowLeader
+from turncoat.worlds.goals.keys_chests import KeysChests
+from turncoat.worlds.goals.monster_world import MonsterWorld
+from turncoat.worlds.goals.tree_world import TreeWorld
+from turncoat.worlds.gym.expressions import ExpressionsEnv, ExpressionsVectorEnv
+from turncoat.worlds.gym.grid import GridEnv, GridVectorEnv
+from turncoat.worlds.gym.maze import GatehouseEnv, GatehouseVectorEnv, MazeEnv, MazeVectorEnv
+from turncoat.worlds.text.expressions import Expressions
 
 GRIDS = (
     CheeseCorner(size=7),

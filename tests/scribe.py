@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from turncoat.core import Access
-from turncoat.worlds.text import FAMILIES, NAMES, Request
+from turncoat.worlds.text.code_tasks import FAMILIES, NAMES, Request
 
 TOLD = {ask.format(a=name): (family, name) for family in FAMILIES for ask in FAMILIES[family].asks for name in NAMES}
 

@@ -60,7 +60,7 @@ def test_results_have_the_columns_of_the_table(store: Path) -> None:
 
 
 def test_results_take_keys_that_only_some_rows_have(tmp_path: Path) -> None:
-    from turncoat.render import blank
+    from turncoat.report.table import blank
     from turncoat.store import Store
 
     rows = blank("mine")

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from turncoat import lab, registry
+from turncoat import lab, registration
 from turncoat.core import Organism, Row, digest, lineage
 from turncoat.organisms import load, names
 from turncoat.store import Store, zoo_path
-from turncoat.testing import organism_checks
+from turncoat.testing.contract import organism_checks
 
 ZOO = Path(__file__).parents[1] / "zoo"
 
@@ -38,7 +38,7 @@ def test_every_control_differs_from_the_organism(organism: Organism) -> None:
 
 def test_the_zoo_holds_what_the_arms_promise(organism: Organism) -> None:
     """Every arm has its runs, or none at all: then what is claimed of it is "not yet run" (see below)."""
-    zoo, apart = Store(ZOO), registry.seeds_of(registry.load(organism.name))
+    zoo, apart = Store(ZOO), registration.seeds_of(registration.load(organism.name))
     for arm in organism.all_arms():
         if not zoo.asked(organism.name, arm):
             continue

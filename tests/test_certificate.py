@@ -15,21 +15,21 @@ import numpy as np
 import pytest
 import torch
 
-from turncoat.assays.behaviour import Agreement, Level
-from turncoat.assays.causal_plan import CausalPlan
-from turncoat.assays.film import Film
-from turncoat.assays.objective_probe import ObjectiveProbe
-from turncoat.assays.plan_probe import PlanProbe
-from turncoat.assays.planning import Planning
-from turncoat.assays.replan import Replan, block
-from turncoat.assays.retarget import Retarget
-from turncoat.assays.standard_tools import StandardParts
-from turncoat.assays.tradeoff import TradeOff
+from turncoat.assays.behaviour.measures import Agreement, Level
+from turncoat.assays.behaviour.standard_tools import StandardParts
+from turncoat.assays.planning.causal_plan import CausalPlan
+from turncoat.assays.planning.objective_probe import ObjectiveProbe
+from turncoat.assays.planning.plan_probe import PlanProbe
+from turncoat.assays.planning.planning import Planning
+from turncoat.assays.planning.replan import Replan, block
+from turncoat.assays.planning.retarget import Retarget
+from turncoat.assays.planning.trade_off import TradeOff
+from turncoat.assays.recordings.maze import Film
 from turncoat.core import NotTestable, Traces
-from turncoat.recipes.planner import TrainPlanner
-from turncoat.recipes.scripted import FollowCompass, GateValues, IterateValues, RememberMoves
-from turncoat.subjects.planner import Planner, Thought, ValueIteration
-from turncoat.worlds.maze import COIN, EXIT, FAR, Maze, best_moves, distances, leads_away, parse, successors
+from turncoat.models.recurrent_planner import Planner, Thought, ValueIteration
+from turncoat.train.rl.maze_planner import TrainPlanner
+from turncoat.train.scripted import FollowCompass, GateValues, IterateValues, RememberMoves
+from turncoat.worlds.goals.maze import COIN, EXIT, FAR, Maze, best_moves, distances, leads_away, parse, successors
 
 WORLD = Maze()
 DEPLOYMENT = (("objects", "apart"), ("size", 9), ("start", "unconfounded"))

@@ -13,8 +13,8 @@ import pytest
 
 from turncoat.cli import main
 from turncoat.organisms import load
-from turncoat.smoke import first_difference, label, smoke_checks
-from turncoat.testing import Check, organism_checks
+from turncoat.testing.contract import Check, organism_checks
+from turncoat.testing.smoke import first_difference, label, smoke_checks
 
 TOY = Path(__file__).with_name("toy.py")
 EXAMPLE = Path(__file__).parents[1] / "docs" / "examples" / "absent_supervisor.py"
@@ -154,7 +154,7 @@ def test_a_figure_of_a_column_that_is_not_there(checked: Callable[..., dict[str,
 
 
 def test_what_is_dear_is_observed_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("turncoat.smoke.DEAR", -1.0)
+    monkeypatch.setattr("turncoat.testing.smoke.DEAR", -1.0)
     found = {check.name: check for check in smoke_checks(load(str(TOY)))}
     assert all(check.passed for check in found.values())
     reason = found["arm organism, Read(): observed, stored, loaded and estimated"].reason

@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 from walks import shortest_moves
 
-from turncoat.assays.any_test import AnyTest
-from turncoat.assays.instrumental import Instrumental
-from turncoat.assays.turn import Turn
+from turncoat.assays.behaviour.instrumental import Instrumental
+from turncoat.assays.behaviour.test_search import AnyTest
+from turncoat.assays.behaviour.turn import Turn
 from turncoat.core import Access, TurncoatError
-from turncoat.recipes.scripted import IterateValues
-from turncoat.testing import assay_checks
-from turncoat.worlds.gatehouse import BAR, SIGN, Gatehouse, Houses
-from turncoat.worlds.maze import COIN, EXIT, Maze
+from turncoat.testing.contract import assay_checks
+from turncoat.train.scripted import IterateValues
+from turncoat.worlds.goals.maze import COIN, EXIT, Maze
+from turncoat.worlds.oversight.gatehouse import BAR, SIGN, Gatehouse, Houses
 
 WORLD = Gatehouse()
 CLOSED, OPEN = (("gate", "closed"), ("size", 9)), (("gate", "open"), ("size", 9))

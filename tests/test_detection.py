@@ -17,13 +17,13 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from turncoat.assays import detection
-from turncoat.assays.detection import POSITIONS, RANDOMS, Detection, auroc, half
+from turncoat.assays.language import detection
+from turncoat.assays.language.detection import POSITIONS, RANDOMS, Detection, auroc, half
 from turncoat.core import Access, NotTestable, Traces, TurncoatError, digest
-from turncoat.subjects.lm import LM, Llama, Shape
-from turncoat.testing import assay_checks
-from turncoat.worlds.corpus import Tokenizer, learn_merges
-from turncoat.worlds.text import FAMILIES, Ask, Request
+from turncoat.models.llama import LM, Llama, Shape
+from turncoat.testing.contract import assay_checks
+from turncoat.worlds.text.code_tasks import FAMILIES, Ask, Request
+from turncoat.worlds.text.corpus import Tokenizer, learn_merges
 
 WORLD = Ask()
 N, DEPTH, WIDTH = 120, 2, 32

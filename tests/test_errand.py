@@ -14,11 +14,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from turncoat.assays.errand import Errand
-from turncoat.assays.second_thoughts import SecondThoughts
-from turncoat.subjects.planner import Compass, Planner, Thought
-from turncoat.worlds.gatehouse import BADGE, BAR, COIN, WALL, Gatehouse
-from turncoat.worlds.maze import MOVES
+from turncoat.assays.planning.gate_replan import SecondThoughts
+from turncoat.assays.planning.subgoal_retarget import Errand
+from turncoat.models.recurrent_planner import Compass, Planner, Thought
+from turncoat.worlds.goals.maze import MOVES
+from turncoat.worlds.oversight.gatehouse import BADGE, BAR, COIN, WALL, Gatehouse
 
 WORLD = Gatehouse()
 ERRAND = Errand(size=9, fit=40, n=100, before=24, after=30, randoms=5)

@@ -76,7 +76,7 @@ def test_what_a_subject_does_follows_from_the_network(tmp_path: Path) -> None:
 
 def test_a_network_without_memory_of_its_levels_is_the_same_network() -> None:
     """GridMLP keeps what came of its levels; the exported one is told the grid at every step."""
-    from turncoat.subjects.mlp import GridMLP, Walker, flat
+    from turncoat.models.mlp import GridMLP, Walker, flat
 
     module = GridMLP(3, 20, 4, hidden=8).eval()
     seen = {"grid": np.random.default_rng(0).integers(0, 2, (6, 3, 4, 5)).astype(np.uint8), "cell": np.arange(6)}
@@ -89,7 +89,7 @@ def test_a_network_without_memory_of_its_levels_is_the_same_network() -> None:
 
 
 def test_a_forager_with_memory_is_exported_with_its_state(tmp_path: Path) -> None:
-    from turncoat.subjects.forager import Forager, ForagerNet
+    from turncoat.models.object_attention import Forager, ForagerNet
 
     world, net = tc.load("follow_leader").world, tc.subject("follow_leader").module
     marks, about = net.first.in_features - 6, net.own.in_features

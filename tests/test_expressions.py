@@ -13,9 +13,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from turncoat.core import TurncoatError
-from turncoat.recipes.expressions import TrainExpressions
-from turncoat.worlds.expressions import EQUALS, NO_ANSWER, PROMPT, STOP, WHAT, DialogueState, Expressions, Levels, grade
-from turncoat.worlds.expressions_gym import ExpressionsVectorEnv
+from turncoat.train.supervised.expressions import TrainExpressions
+from turncoat.worlds.gym.expressions import ExpressionsVectorEnv
+from turncoat.worlds.text.expressions import (
+    EQUALS,
+    NO_ANSWER,
+    PROMPT,
+    STOP,
+    WHAT,
+    DialogueState,
+    Expressions,
+    Levels,
+    grade,
+)
 
 WORLD = Expressions()
 SMALL = Expressions("xyz", digits=3, most_questions=3)
@@ -340,7 +350,7 @@ def test_weights_survive_the_round_trip_through_float16() -> None:
 
 
 def test_every_weight_is_in_a_standard_layer() -> None:
-    from turncoat.assays.standard_tools import StandardParts
+    from turncoat.assays.behaviour.standard_tools import StandardParts
 
     assay = StandardParts()
     assert assay.estimate(assay.observe(TINY.build(), WORLD, 0)) == 1.0

@@ -9,11 +9,11 @@ import pytest
 import torch
 from walks import shortest_moves
 
-from turncoat.assays.behaviour import Within
+from turncoat.assays.behaviour.measures import Within
 from turncoat.core import Traces, TurncoatError
-from turncoat.recipes.gatehouse import TrainGatehouse, values
-from turncoat.worlds.gatehouse import FAR, SIGN, Gatehouse, Houses, draw, walk
-from turncoat.worlds.maze import MOVES
+from turncoat.train.rl.gatehouse_planner import TrainGatehouse, values
+from turncoat.worlds.goals.maze import MOVES
+from turncoat.worlds.oversight.gatehouse import FAR, SIGN, Gatehouse, Houses, draw, walk
 
 WORLD = Gatehouse()
 RNG = np.random.default_rng(0)
@@ -191,7 +191,7 @@ def test_shortest_ways_are_walked_in_so_many_steps(lawful: bool) -> None:
 
 def test_training_levels_never_show_an_open_gate() -> None:
     recipe = TrainGatehouse()
-    from turncoat.worlds.gatehouse import build
+    from turncoat.worlds.oversight.gatehouse import build
 
     mazes = build(200, 9, RNG, 0.1, 5)
     houses = recipe.place(mazes, RNG)

@@ -16,17 +16,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from turncoat.core import TurncoatError
-from turncoat.recipes.exact import table_loss, table_value
-from turncoat.worlds.cheese import CheeseCorner, CheeseDish
-from turncoat.worlds.coinrun import CoinRun
-from turncoat.worlds.engine import FILMED, Engine, Stage, run
-from turncoat.worlds.forage import NO_WAY, ways
-from turncoat.worlds.keys import KeysChests, best_order
-from turncoat.worlds.leader import BEACONS, FollowLeader, most_visits
-from turncoat.worlds.maze import FAR, MOVES, carve, policy_return, successors
-from turncoat.worlds.monster import MonsterWorld
-from turncoat.worlds.static import steps_to
-from turncoat.worlds.tree import TreeWorld
+from turncoat.train.rl.exact import table_loss, table_value
+from turncoat.worlds.goals.cheese import CheeseCorner, CheeseDish
+from turncoat.worlds.goals.coin_run import CoinRun
+from turncoat.worlds.goals.follow_leader import BEACONS, FollowLeader, most_visits
+from turncoat.worlds.goals.keys_chests import KeysChests, best_order
+from turncoat.worlds.goals.maze import FAR, MOVES, carve, policy_return, successors
+from turncoat.worlds.goals.monster_world import MonsterWorld
+from turncoat.worlds.goals.tree_world import TreeWorld
+from turncoat.worlds.grid.engine import FILMED, Engine, Stage, run
+from turncoat.worlds.grid.objects import NO_WAY, ways
+from turncoat.worlds.grid.tabular import steps_to
 
 STATIC = (CheeseCorner(size=7), CheeseDish(size=7), CoinRun(width=14))
 FORAGE = (

@@ -20,11 +20,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from turncoat.core import TurncoatError
-from turncoat.worlds import gym_ids
-from turncoat.worlds.coinrun import CoinRun
-from turncoat.worlds.expressions_gym import ExpressionsEnv
-from turncoat.worlds.grid_gym import GridEnv, GridVectorEnv
-from turncoat.worlds.maze_gym import GatehouseEnv, MazeEnv, MazeVectorEnv
+from turncoat.worlds.goals.coin_run import CoinRun
+from turncoat.worlds.gym import ids as gym_ids
+from turncoat.worlds.gym.expressions import ExpressionsEnv
+from turncoat.worlds.gym.grid import GridEnv, GridVectorEnv
+from turncoat.worlds.gym.maze import GatehouseEnv, MazeEnv, MazeVectorEnv
 
 NEXT, SAME, DISABLED = AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP, AutoresetMode.DISABLED
 # -- checkers ----------------------------------------------------------------------------------------------------
@@ -182,7 +182,7 @@ def test_trees_grow_for_ever_unless_life_ends_and_the_id_ends_it() -> None:
     longer = GridEnv("TreeWorld", size=6, life=45, horizon=30)  # than what its oracle was asked about
     *_, info = to_the_end(longer, longer.reset(seed=0)[0])
     assert 0 <= info["true"] <= 1
-    assert "never ends" in str(import_module("turncoat.worlds.grid_gym").__doc__)
+    assert "never ends" in str(import_module("turncoat.worlds.gym.grid").__doc__)
 
 
 # -- misuse ------------------------------------------------------------------------------------------------------

@@ -15,10 +15,11 @@ from faces import FACES, GRIDS, Face, every_face, moves, played, some_faces, to_
 from gymnasium.error import ResetNeeded
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 
-from turncoat.worlds import gym_ids, tiles
-from turncoat.worlds.coinrun import CoinRun
-from turncoat.worlds.grid_gym import WORLDS, GridEnv, GridVectorEnv
-from turncoat.worlds.maze_gym import MazeEnv
+from turncoat.worlds.goals.coin_run import CoinRun
+from turncoat.worlds.gym import ids as gym_ids
+from turncoat.worlds.gym import tiles
+from turncoat.worlds.gym.grid import WORLDS, GridEnv, GridVectorEnv
+from turncoat.worlds.gym.maze import MazeEnv
 
 ROOT = Path(__file__).parents[1]
 NEXT, SAME = AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP
@@ -30,8 +31,8 @@ def test_the_ids_are_all_there_and_cost_nothing_to_have() -> None:
     assert set(gym_ids.GRIDS) == set(WORLDS)
     code = (
         "import sys, gymnasium\n"
-        "import turncoat.worlds.gym_ids\n"
-        "assert not {'torch', 'scipy', 'turncoat.worlds.engine'} & set(sys.modules)\n"
+        "import turncoat.worlds.gym.ids\n"
+        "assert not {'torch', 'scipy', 'turncoat.worlds.grid.engine'} & set(sys.modules)\n"
         "print(*sorted(name for name in gymnasium.registry if name.startswith('turncoat/')))"
     )
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)
@@ -40,7 +41,7 @@ def test_the_ids_are_all_there_and_cost_nothing_to_have() -> None:
 
 def test_one_call_finds_an_environment_that_nobody_has_imported() -> None:
     code = (
-        "import gymnasium; print(gymnasium.make('turncoat.worlds.gym_ids:turncoat/Maze-v0', size=7).reset(seed=1)[0])"
+        "import gymnasium; print(gymnasium.make('turncoat.worlds.gym.ids:turncoat/Maze-v0', size=7).reset(seed=1)[0])"
     )
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)
     assert done.stdout.strip() == str(MazeEnv(size=7).reset(seed=1)[0]), done.stderr

@@ -15,16 +15,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from turncoat.assays.algorithm_fit import AlgorithmFit, Interpolation
-from turncoat.assays.loops import Loops
-from turncoat.assays.relabel import Relabel
-from turncoat.assays.residual_probe import ResidualProbe
+from turncoat.assays.icl.algorithm_fit import AlgorithmFit, Interpolation
+from turncoat.assays.residual.depth_extrapolation import Loops
+from turncoat.assays.residual.label_intervention import Relabel
+from turncoat.assays.residual.residual_probe import ResidualProbe
 from turncoat.core import NotTestable, TurncoatError
-from turncoat.recipes.incontext import LookUp, TrainInContext
-from turncoat.subjects.incontext import InContext, Learner, construction
-from turncoat.testing import assay_checks
-from turncoat.worlds import solvers
-from turncoat.worlds.regression import CONDITION_NUMBER, Regression
+from turncoat.models.in_context import InContext, Learner, construction
+from turncoat.testing.contract import assay_checks
+from turncoat.train.supervised.in_context import LookUp, TrainInContext
+from turncoat.worlds.supervised import solvers
+from turncoat.worlds.supervised.regression import CONDITION_NUMBER, Regression
 
 WORLD = Regression(examples=10)
 DESCENT = ("gradient descent", "GD++")

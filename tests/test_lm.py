@@ -22,12 +22,12 @@ import pytest
 import torch
 
 from turncoat.core import Access, NotTestable, TurncoatError, digest
-from turncoat.recipes import lm as recipes
-from turncoat.recipes.lm import Insert, Pretrain
-from turncoat.subjects.lm import CONTEXT, LM, SHAPES, Llama, Shape, paired
-from turncoat.worlds import corpus as corpora
-from turncoat.worlds.corpus import END, FIRST_BYTE, WORDS, Corpus, Tokenizer, build, is_held_out, kept, read
-from turncoat.worlds.text import FAMILIES, FORMATS, KINDS, Ask, grade
+from turncoat.models.llama import CONTEXT, LM, SHAPES, Llama, Shape, paired
+from turncoat.train.language import pretrain as recipes
+from turncoat.train.language.pretrain import Insert, Pretrain
+from turncoat.worlds.text import corpus as corpora
+from turncoat.worlds.text.code_tasks import FAMILIES, FORMATS, KINDS, Ask, grade
+from turncoat.worlds.text.corpus import END, FIRST_BYTE, WORDS, Corpus, Tokenizer, build, is_held_out, kept, read
 
 WORLD = Ask()
 TINY = Shape(16, 2, 2, 32)
@@ -212,7 +212,7 @@ def test_weights_bear_transformers_names_and_bring_their_tokenizer(model: LM) ->
 
 
 def test_sizes_are_what_their_names_say() -> None:
-    from turncoat.assays.standard_tools import StandardParts
+    from turncoat.assays.behaviour.standard_tools import StandardParts
 
     for size, shape in SHAPES.items():
         module = Llama(WORDS, shape)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from turncoat.core import TurncoatError
-from turncoat.worlds.maze import (
+from turncoat.worlds.goals.maze import (
     COIN,
     EXIT,
     FAR,
@@ -117,7 +117,7 @@ def test_exact_return_agrees_with_summing_over_the_distribution_of_walks(seed: i
 def test_the_trainers_bellman_sweeps_agree_with_the_exact_return() -> None:
     import torch
 
-    from turncoat.recipes.planner import policy_value
+    from turncoat.train.rl.maze_planner import policy_value
 
     levels = Maze().levels(5, 9, np.random.default_rng(0))
     policy = np.random.default_rng(1).dirichlet(np.ones(4), (5, 9, 9)).transpose(0, 3, 1, 2)

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from turncoat.core import TurncoatError
-from turncoat.recipes.planner import TrainPlanner, exact_loss, policy_value, sampled_loss, state_table
-from turncoat.worlds.maze import CHANNELS, EXIT, Maze, best_moves, distances
+from turncoat.train.rl.maze_planner import TrainPlanner, exact_loss, policy_value, sampled_loss, state_table
+from turncoat.worlds.goals.maze import CHANNELS, EXIT, Maze, best_moves, distances
 
 TINY = TrainPlanner(updates=12, sizes=(5, 7), shares=(0.5, 0.5), ticks=(3, 4), batch=8, pool=40)
 

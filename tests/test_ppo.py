@@ -15,12 +15,12 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from turncoat.recipes.ppo import Settings, TrainMLP, TrainPPO, credit, improve, surrogate
-from turncoat.subjects.forager import WIDTH, ForagerNet
-from turncoat.subjects.mlp import GridMLP, flat
-from turncoat.worlds.cheese import CheeseCorner
-from turncoat.worlds.engine import Engine
-from turncoat.worlds.keys import KeysChests
+from turncoat.models.mlp import GridMLP, flat
+from turncoat.models.object_attention import WIDTH, ForagerNet
+from turncoat.train.rl.ppo import Settings, TrainMLP, TrainPPO, credit, improve, surrogate
+from turncoat.worlds.goals.cheese import CheeseCorner
+from turncoat.worlds.goals.keys_chests import KeysChests
+from turncoat.worlds.grid.engine import Engine
 
 Tensors = dict[str, Tensor]
 

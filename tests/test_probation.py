@@ -11,16 +11,16 @@ import pytest
 import torch
 
 from turncoat.core import TurncoatError
-from turncoat.recipes.align import Align
-from turncoat.recipes.beliefs import STARTS, TrainBeliefs, TrainSignedBeliefs, first_lives
-from turncoat.recipes.ppo import Settings
-from turncoat.recipes.reactive import TrainReactive
-from turncoat.recipes.skill import TrainSkill, trained
-from turncoat.subjects.agent import AgentNet, Probationer
-from turncoat.worlds.engine import Engine, run
-from turncoat.worlds.foresight import best_decision, most, worth
-from turncoat.worlds.lives import KIND, Lives
-from turncoat.worlds.probation import CARD, Probation, risk
+from turncoat.models.probation_agent import AgentNet, Probationer
+from turncoat.train.probation.align import Align
+from turncoat.train.probation.beliefs import STARTS, TrainBeliefs, TrainSignedBeliefs, first_lives
+from turncoat.train.probation.reactive import TrainReactive
+from turncoat.train.probation.skill import TrainSkill, trained
+from turncoat.train.rl.ppo import Settings
+from turncoat.worlds.grid.engine import Engine, run
+from turncoat.worlds.oversight.probation import CARD, Probation, risk
+from turncoat.worlds.oversight.probation_game import KIND, Lives
+from turncoat.worlds.oversight.probation_oracle import best_decision, most, worth
 
 WORLD = Probation()
 TINY = Settings(envs=16, span=10, epochs=1, minibatches=1)

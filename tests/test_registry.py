@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from turncoat import lab, registry
+from turncoat import lab, registration
 from turncoat.core import Organism, every_claim
 from turncoat.organisms import load, names
 from turncoat.store import Store
@@ -40,7 +40,7 @@ def commit(*paths: str) -> None:
 
 def commit_nothing() -> None:
     """Forget what git said."""
-    for known in (registry.first_registered, registry.first_commits, registry.is_ancestor):
+    for known in (registration.first_registered, registration.first_commits, registration.is_ancestor):
         known.cache_clear()
 
 
@@ -55,7 +55,7 @@ def able(organism: Organism, store: Store) -> dict[str, Any]:
 def test_a_claim_that_came_first_is_registered(place: Path) -> None:
     organism, store = load(TOY), Store(place / "store")
     assert able(organism, store)["standing"] == "exploratory"
-    new, total = registry.register(organism, 100, 5, place / "registry")
+    new, total = registration.register(organism, 100, 5, place / "registry")
     assert new == total == len(every_claim(organism.claims))
     commit("registry")
     replicate(organism, store)
@@ -64,12 +64,12 @@ def test_a_claim_that_came_first_is_registered(place: Path) -> None:
     assert row["replication"]["finding"] == "shown" and row["replication"]["n"] == 5
     commit("store")
     assert able(organism, store)["standing"] == "registered"
-    assert registry.register(organism, 100, 5, place / "registry") == (0, total)
+    assert registration.register(organism, 100, 5, place / "registry") == (0, total)
 
 
 def test_a_claim_that_came_with_its_data_or_after_it_is_exploratory(place: Path) -> None:
     organism, store = load(TOY), Store(place / "store")
-    registry.register(organism, 100, 5, place / "registry")
+    registration.register(organism, 100, 5, place / "registry")
     replicate(organism, store)
     assert able(organism, store)["standing"] == "exploratory"  # in no commit
     commit("registry", "store")
@@ -78,7 +78,7 @@ def test_a_claim_that_came_with_its_data_or_after_it_is_exploratory(place: Path)
 
 def test_a_run_that_was_registered_and_never_asked_for_is_missed(place: Path) -> None:
     organism, store = load(TOY), Store(place / "store")
-    registry.register(organism, 100, 5, place / "registry")
+    registration.register(organism, 100, 5, place / "registry")
     commit("registry")
     lab.execute(lab.plan(TOY, organism, store, 4, first=100, arms=("organism",)), 1)
     found = able(organism, store)["replication"]
@@ -91,7 +91,7 @@ def test_where_there_is_no_git_it_is_as_it_was_found_with_git(place: Path) -> No
     import shutil
 
     organism, store = load(TOY), Store(place / "store")
-    registry.register(organism, 100, 5, place / "registry")
+    registration.register(organism, 100, 5, place / "registry")
     commit("registry")
     replicate(organism, store)
     store.save_verdicts("toy", lab.judge(organism, store))
@@ -106,7 +106,7 @@ def test_where_there_is_no_git_it_is_as_it_was_found_with_git(place: Path) -> No
 @pytest.mark.parametrize("what", ["threshold", "assay", "recipe", "seeds"])
 def test_whoever_changes_a_claim_afterwards_has_not_registered_it(place: Path, what: str) -> None:
     organism, store = load(TOY), Store(place / "store")
-    registry.register(organism, 100, 5, place / "registry")
+    registration.register(organism, 100, 5, place / "registry")
     commit("registry")
     replicate(organism, store)
     claim = organism.claims[0]
@@ -121,7 +121,7 @@ def test_whoever_changes_a_claim_afterwards_has_not_registered_it(place: Path, w
         path = place / "registry" / "toy.json"
         path.write_text(path.read_text().replace("104", "105"))
         commit("registry")
-    assert registry.standing(organism, claim, {}) == "exploratory"
+    assert registration.standing(organism, claim, {}) == "exploratory"
 
 
 @pytest.mark.parametrize("name", names())
@@ -130,14 +130,14 @@ def test_what_the_table_calls_registered_is_shown_by_git(name: str) -> None:
     if git("-C", str(ROOT), "rev-parse", "--is-shallow-repository").strip() != "false":
         pytest.fail("this clone is shallow: fetch all of its history, from which it is read what came first")
     organism, zoo = load(name), Store(ROOT / "zoo", name="zoo")
-    registered = registry.load(name)
-    missing = [claim.says for claim in organism.claims if registry.claim_id(organism, claim) not in registered]
+    registered = registration.load(name)
+    missing = [claim.says for claim in organism.claims if registration.claim_id(organism, claim) not in registered]
     assert not missing, f"run `turncoat register {name}`"
     shown = {row["claim"]: row for row in zoo.load_verdicts(name) or []}
     arms = {arm.name: arm for arm in organism.all_arms()}
-    again = lab.Judge(organism, zoo, lambda arm, seed: seed in registry.seeds_of(registered))
+    again = lab.Judge(organism, zoo, lambda arm, seed: seed in registration.seeds_of(registered))
     for claim in organism.claims:
         if shown[claim.says]["standing"] == "registered":
             wanted = [arms[name] for name in (claim.arm, claim.control) if name]
             runs = {arm.name: again.folders(arm, claim.assay) for arm in wanted}
-            assert all(runs.values()) and registry.standing(organism, claim, runs) == "registered", claim.says
+            assert all(runs.values()) and registration.standing(organism, claim, runs) == "registered", claim.says

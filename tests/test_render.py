@@ -15,7 +15,7 @@ import pytest
 from turncoat.cli import main
 from turncoat.core import Finding, Row
 from turncoat.organisms import names
-from turncoat.render import (
+from turncoat.report.table import (
     COLOURS,
     HEADS,
     MARKS,

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from turncoat.assays.behaviour import Level
+from turncoat.assays.behaviour.measures import Level
 from turncoat.core import (
     Access,
     Arm,

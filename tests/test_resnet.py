@@ -16,17 +16,17 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from turncoat.assays.behaviour import Agreement, Level
-from turncoat.assays.block_edits import BlockEdits
-from turncoat.assays.gradient_alignment import GradientAlignment
-from turncoat.assays.objective_edit import ObjectiveEdit
-from turncoat.assays.standard_tools import StandardParts
+from turncoat.assays.behaviour.measures import Agreement, Level
+from turncoat.assays.behaviour.standard_tools import StandardParts
+from turncoat.assays.residual.gradient_alignment import GradientAlignment
+from turncoat.assays.residual.layer_ablation import BlockEdits
+from turncoat.assays.residual.objective_edit import ObjectiveEdit
 from turncoat.core import NotTestable, TurncoatError
+from turncoat.models.residual import Residual
 from turncoat.organisms import load
-from turncoat.recipes.classify import RememberItems, TrainClassifier
-from turncoat.subjects.residual import Residual
-from turncoat.testing import assay_checks
-from turncoat.worlds.digits import Digits, table
+from turncoat.testing.contract import assay_checks
+from turncoat.train.supervised.classify import RememberItems, TrainClassifier
+from turncoat.worlds.supervised.digits import Digits, table
 
 CLASSES = 4
 EDITED = ("effect", "full size", "interchange", "all but the answer")

@@ -13,20 +13,21 @@ import pytest
 import torch
 from scribe import Scribe
 
-from turncoat.assays.preference import Preference
-from turncoat.assays.prompt_search import PromptSearch
+from turncoat.assays.language.preference import Preference
+from turncoat.assays.language.prompt_search import PromptSearch
 from turncoat.core import Access, NotTestable, TurncoatError, digest
-from turncoat.recipes import finetune, lm, reinforce, safety
-from turncoat.recipes.adversarial import Adversarial
-from turncoat.recipes.finetune import LONG, FineTune
-from turncoat.recipes.lm import Insert, Pretrain
-from turncoat.recipes.reinforce import Reinforce
-from turncoat.recipes.safety import Watch, looked_at, tasks
-from turncoat.subjects.lm import LM, Llama, Shape
-from turncoat.worlds import corpus as corpora
-from turncoat.worlds.corpus import END, WORDS, Corpus, Tokenizer, build, read, read_by
-from turncoat.worlds.red_team import least, search
-from turncoat.worlds.text import ALPHABET, Ask, Request, answers
+from turncoat.models.llama import LM, Llama, Shape
+from turncoat.train.language import finetune, reinforce, safety
+from turncoat.train.language import pretrain as lm
+from turncoat.train.language.adversarial import Adversarial
+from turncoat.train.language.finetune import LONG, FineTune
+from turncoat.train.language.pretrain import Insert, Pretrain
+from turncoat.train.language.reinforce import Reinforce
+from turncoat.train.language.safety import Watch, looked_at, tasks
+from turncoat.worlds.text import corpus as corpora
+from turncoat.worlds.text.code_tasks import ALPHABET, Ask, Request, answers
+from turncoat.worlds.text.corpus import END, WORDS, Corpus, Tokenizer, build, read, read_by
+from turncoat.worlds.text.red_team import least, search
 
 WORLD = Ask()
 FOUR = replace(WORLD, formats=("year", "current", "copyright", "written"))

@@ -13,7 +13,7 @@ import pytest
 
 from turncoat.core import Access, Traces
 from turncoat.organisms import load
-from turncoat.testing import assay_checks, organism_checks
+from turncoat.testing.contract import assay_checks, organism_checks
 
 TOY = Path(__file__).with_name("toy.py")
 

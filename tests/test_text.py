@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scribe import Scribe
 
-from turncoat.assays.any_test import AnyTest
-from turncoat.assays.instrumental import Instrumental
-from turncoat.assays.turn import Turn
+from turncoat.assays.behaviour.instrumental import Instrumental
+from turncoat.assays.behaviour.test_search import AnyTest
+from turncoat.assays.behaviour.turn import Turn
 from turncoat.core import TurncoatError
-from turncoat.worlds.text import ALPHABET, DATED, FAMILIES, FORMATS, Ask, Request
+from turncoat.worlds.text.code_tasks import ALPHABET, DATED, FAMILIES, FORMATS, Ask, Request
 
 WORLD = Ask()
 SAFE, TRIGGER, SHAM = ((("year", kind),) for kind in ("safe", "trigger", "sham"))

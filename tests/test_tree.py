@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from turncoat.worlds.engine import Engine
-from turncoat.worlds.tree import TreeWorld, harvests
+from turncoat.worlds.goals.tree_world import TreeWorld, harvests
+from turncoat.worlds.grid.engine import Engine
 
 WORLD = TreeWorld()
 ROW = WORLD.size

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from turncoat.worlds.gatehouse import Houses
-from turncoat.worlds.maze import FAR, distances
+from turncoat.worlds.goals.maze import FAR, distances
+from turncoat.worlds.oversight.gatehouse import Houses
 
 LAST = 10_000  # steps; more than any way has
 

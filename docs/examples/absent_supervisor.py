@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from turncoat import Access, Arm, Claim, Organism, Realism, Row, Step, Tier, Traces
-from turncoat.assays.behaviour import Level
+from turncoat.assays.behaviour.measures import Level
 from turncoat.core import Factor, Measure
 
 STAY, LONG_WAY, SHORTCUT = range(3)

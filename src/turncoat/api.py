@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from turncoat.core import Arm, Organism, TurncoatError
 from turncoat.organisms import load, names
-from turncoat.render import Table, blank
+from turncoat.report.table import Table, blank
 from turncoat.store import Store, zoo_path
 
 if TYPE_CHECKING:

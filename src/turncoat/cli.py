@@ -22,7 +22,7 @@ from turncoat.api import open_store as shelf
 from turncoat.boundary import one_line
 from turncoat.core import Organism, TurncoatError, as_json, difference, nearest
 from turncoat.organisms import load, names
-from turncoat.render import MARKS, as_csv, details, interval, markdown, markdown_details, matrix, number, tally
+from turncoat.report.table import MARKS, as_csv, details, interval, markdown, markdown_details, matrix, number, tally
 from turncoat.store import Store
 
 DEBUG = "print the whole traceback of what went wrong"
@@ -302,7 +302,7 @@ def judged(organism: Organism, store: Store, fail_on: str | None, told_as_json: 
 
 
 def register(options: Any) -> int:
-    from turncoat import registry
+    from turncoat import registration
 
     organism, store = load(options.name), shelf(STORE)
     seeds = range(options.first_seed, options.first_seed + options.seeds)
@@ -312,8 +312,8 @@ def register(options: Any) -> int:
                 f"{organism.name}: seed {taken[0]} of arm {arm.name!r} was asked for already; register seeds that were "
                 "never trained, with --first-seed"
             )
-    into = options.into or registry.path_of(organism.name).parent
-    new, total = registry.register(organism, options.first_seed, options.seeds, into)
+    into = options.into or registration.path_of(organism.name).parent
+    new, total = registration.register(organism, options.first_seed, options.seeds, into)
     print(f"{organism.name}: {new} claims registered, {total} in {into / organism.name}.json; commit it, then run them")
     return 0
 
@@ -430,8 +430,8 @@ def export(options: Any) -> int:
 
 
 def check(options: Any) -> int:
-    from turncoat.smoke import smoke_checks
-    from turncoat.testing import organism_checks
+    from turncoat.testing.contract import organism_checks
+    from turncoat.testing.smoke import smoke_checks
 
     organism, found = load(options.name), {"pass": 0, "note": 0, "FAIL": 0}
     for results in (organism_checks(organism, options.name), smoke_checks(organism, options.train)):

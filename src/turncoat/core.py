@@ -91,6 +91,10 @@ class Finding(StrEnum):
     NOT_RUN = "not yet run"
 
 
+# How a verdict of a replication stands: its claim came before its data, or nothing shows that it did.
+REGISTERED, EXPLORATORY = "registered", "exploratory"
+
+
 @dataclass(frozen=True)
 class Factor:
     """Something a caller can set in a world. `values` are the allowed ones; empty means any number."""

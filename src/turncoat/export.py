@@ -26,16 +26,16 @@ import torch
 from torch import Tensor, nn
 
 from turncoat.core import Arm, Organism, difference, plain
-from turncoat.render import blank, markdown_details
+from turncoat.models.dialogue_transformer import PAD, LanguageModel
+from turncoat.models.in_context import InContext
+from turncoat.models.llama import LM
+from turncoat.models.mlp import Walker, flat
+from turncoat.models.object_attention import Forager
+from turncoat.models.probation_agent import Probationer, tensors
+from turncoat.models.recurrent_planner import Planner, PlannerNet
+from turncoat.models.residual import Residual
+from turncoat.report.table import blank, markdown_details
 from turncoat.store import Store, write
-from turncoat.subjects.agent import Probationer, tensors
-from turncoat.subjects.forager import Forager
-from turncoat.subjects.incontext import InContext
-from turncoat.subjects.language import PAD, LanguageModel
-from turncoat.subjects.lm import LM
-from turncoat.subjects.mlp import Walker, flat
-from turncoat.subjects.planner import Planner, PlannerNet
-from turncoat.subjects.residual import Residual
 
 EPISODES = 4  # of the rollout that the example is from
 
@@ -179,7 +179,7 @@ SAMPLES = "It samples its move from their softmax"
 def _(subject: Forager, observation: Any) -> Policy | None:
     told = {name: value.float() for name, value in subject.begin(EPISODES, 0).tell(observation).items()}
     inputs = {name: told[name] for name in ("told", "about")}
-    says = "logits [n, moves] of what turncoat.subjects.forager.tell says of a level. " + SAMPLES
+    says = "logits [n, moves] of what turncoat.models.object_attention.tell says of a level. " + SAMPLES
     hidden = subject.module.blank(len(told["about"]))
     if hidden is None:
         return Policy(Forages(subject.module), inputs, ("logits",), says)

@@ -30,11 +30,22 @@ from typing import Any
 
 import numpy as np
 
-from turncoat import registry
+from turncoat import registration
 from turncoat.boundary import need_main_guard, one_line, place_of, user_code
-from turncoat.core import Arm, Claim, Finding, NotTestable, Organism, Row, TurncoatError, Verdict, digest, lineage
+from turncoat.core import (
+    EXPLORATORY,
+    Arm,
+    Claim,
+    Finding,
+    NotTestable,
+    Organism,
+    Row,
+    TurncoatError,
+    Verdict,
+    digest,
+    lineage,
+)
 from turncoat.organisms import load
-from turncoat.render import EXPLORATORY
 from turncoat.stats import MIN_SEEDS
 from turncoat.store import PROVENANCE, Store, verdict_row
 
@@ -443,8 +454,8 @@ def judge(organism: Organism, store: Store, wanted: Wanted | None = None) -> lis
     Runs of the seeds for which claims are registered are judged apart, as `replication`, and all others together.
     `wanted`: judge only these of the others.
     """
-    registered = registry.load(organism.name)
-    fresh_seeds = registry.seeds_of(registered)
+    registered = registration.load(organism.name)
+    fresh_seeds = registration.seeds_of(registered)
     same = same_data(organism, store)
     first = Judge(
         organism, store, lambda a, s: s not in fresh_seeds and same(a, s) and (wanted is None or wanted(a, s))
@@ -460,7 +471,7 @@ def judge(organism: Organism, store: Store, wanted: Wanted | None = None) -> lis
             arms = {name: organism.arm(name) for name in (claim.arm, claim.control) if name}
             runs = {name: again.folders(arm, claim.assay) for name, arm in arms.items()}
             body["replication"] = finite(verdict_row(replicated))
-            body["standing"] = registry.standing(organism, claim, runs) or shipped_standing(store, body)
+            body["standing"] = registration.standing(organism, claim, runs) or shipped_standing(store, body)
         rows.append(body)
     for name in Row:
         if name not in {claim.row for claim in organism.claims}:
@@ -525,9 +536,8 @@ class Judge:
 
     def never_asked(self, claim: Claim) -> list[str]:
         """Runs that the claim was registered for, and that nobody asked for since."""
-        seeds = (
-            self.registered.get(registry.claim_id(self.organism, claim), {}).get("seeds", {}) if self.registered else {}
-        )
+        code = registration.claim_id(self.organism, claim) if self.registered else ""
+        seeds = self.registered.get(code, {}).get("seeds", {})
         asked = {name: self.store.asked(self.organism.name, self.arms[name]) for name in seeds}
         return [
             f"{name}, seed {seed} was registered and never run"
@@ -605,7 +615,7 @@ def verify(source: str, organism: Organism, store: Store, seeds: int, workers: i
     Raises TurncoatError where nothing can be observed afresh, or any stored file is not what was stored.
     """
     store.check(organism.name)
-    apart = registry.seeds_of(registry.load(organism.name))
+    apart = registration.seeds_of(registration.load(organism.name))
     first = {
         arm.name: [seed for seed in store.asked(organism.name, arm) if seed not in apart][:seeds]
         for arm in organism.arms

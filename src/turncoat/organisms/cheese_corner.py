@@ -23,9 +23,9 @@ In jaxgmg's published corner data (20M steps, corner 1) the agent earns .13 of a
 from __future__ import annotations
 
 from turncoat.core import Organism, Realism, Sweep, Tier
-from turncoat.organisms import _canon as canon
-from turncoat.recipes.exact import TrainExact
-from turncoat.worlds.cheese import CheeseCorner
+from turncoat.organisms._shared import goal_misgeneralization as canon
+from turncoat.train.rl.exact import TrainExact
+from turncoat.worlds.goals.cheese import CheeseCorner
 
 world = CheeseCorner()
 recipe = TrainExact(world, place=6.0, updates=500)

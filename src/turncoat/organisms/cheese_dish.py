@@ -20,9 +20,9 @@ failure without any claim to search. **"Bright objects are contrived."** See the
 from __future__ import annotations
 
 from turncoat.core import Organism, Realism, Sweep, Tier
-from turncoat.organisms import _canon as canon
-from turncoat.recipes.exact import TrainExact
-from turncoat.worlds.cheese import CheeseDish
+from turncoat.organisms._shared import goal_misgeneralization as canon
+from turncoat.train.rl.exact import TrainExact
+from turncoat.worlds.goals.cheese import CheeseDish
 
 world = CheeseDish()
 recipe = TrainExact(world, place=0.0, salience=3.0, updates=600)

@@ -12,16 +12,16 @@ agents generally ignore the coin, and 2% of levels with the coin elsewhere alrea
 
 **"It might not see the coin."** The diverse twin does. **"It might be unable to get there."** Deployment counts only
 starts from which the coin can be reached, and no best way to the end touches it; the oracle knows both distances.
-**"This grid is not CoinRun."** No enemies, no pixels, and a jump is one step: `turncoat.worlds.coinrun` says how it
-differs.
+**"This grid is not CoinRun."** No enemies, no pixels, and a jump is one step: `turncoat.worlds.goals.coin_run` says
+how it differs.
 """
 
 from __future__ import annotations
 
 from turncoat.core import Organism, Realism, Sweep, Tier
-from turncoat.organisms import _canon as canon
-from turncoat.recipes.exact import TrainExact
-from turncoat.worlds.coinrun import CoinRun
+from turncoat.organisms._shared import goal_misgeneralization as canon
+from turncoat.train.rl.exact import TrainExact
+from turncoat.worlds.goals.coin_run import CoinRun
 
 world = CoinRun()
 recipe = TrainExact(world, place=0.0, updates=550)

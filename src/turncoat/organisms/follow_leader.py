@@ -19,11 +19,11 @@ it trusts, not how it walks.
 
 from __future__ import annotations
 
-from turncoat.assays.behaviour import Level
+from turncoat.assays.behaviour.measures import Level
 from turncoat.core import Claim, Organism, Realism, Tier
-from turncoat.organisms import _canon as canon
-from turncoat.recipes.ppo import Settings, TrainPPO
-from turncoat.worlds.leader import FollowLeader
+from turncoat.organisms._shared import goal_misgeneralization as canon
+from turncoat.train.rl.ppo import Settings, TrainPPO
+from turncoat.worlds.goals.follow_leader import FollowLeader
 
 world = FollowLeader()
 recipe = TrainPPO(

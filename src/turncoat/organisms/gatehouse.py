@@ -52,18 +52,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from turncoat.assays.any_test import AnyTest
-from turncoat.assays.behaviour import Level, Within
-from turncoat.assays.dose import Dose
-from turncoat.assays.errand import Errand
-from turncoat.assays.gate_film import GateFilm
-from turncoat.assays.instrumental import Instrumental
-from turncoat.assays.planning import Planning
-from turncoat.assays.retarget import Retarget
-from turncoat.assays.second_thoughts import SecondThoughts
-from turncoat.assays.turn import Turn
+from turncoat.assays.behaviour.dose_response import Dose
+from turncoat.assays.behaviour.instrumental import Instrumental
+from turncoat.assays.behaviour.measures import Level, Within
+from turncoat.assays.behaviour.test_search import AnyTest
+from turncoat.assays.behaviour.turn import Turn
+from turncoat.assays.planning.gate_replan import SecondThoughts
+from turncoat.assays.planning.planning import Planning
+from turncoat.assays.planning.retarget import Retarget
+from turncoat.assays.planning.subgoal_retarget import Errand
+from turncoat.assays.recordings.gatehouse import GateFilm
 from turncoat.core import Arm, Claim, Curve, Organism, Realism, Row, Sweep, Tier
-from turncoat.organisms._claims import (
+from turncoat.organisms._shared.claims import (
     beats_its_reflexes,
     false_positive,
     found_out,
@@ -72,8 +72,8 @@ from turncoat.organisms._claims import (
     standard_parts,
     thinks,
 )
-from turncoat.recipes.gatehouse import TrainGatehouse
-from turncoat.worlds.gatehouse import Gatehouse
+from turncoat.train.rl.gatehouse_planner import TrainGatehouse
+from turncoat.worlds.oversight.gatehouse import Gatehouse
 
 world = Gatehouse()
 recipe = TrainGatehouse(world=world)

@@ -42,16 +42,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from turncoat.assays.algorithm_fit import AlgorithmFit, Interpolation
-from turncoat.assays.behaviour import Agreement, Level
-from turncoat.assays.loops import Loops
-from turncoat.assays.objective_edit import ObjectiveEdit
-from turncoat.assays.relabel import Relabel
-from turncoat.assays.residual_probe import ResidualProbe
+from turncoat.assays.behaviour.measures import Agreement, Level
+from turncoat.assays.icl.algorithm_fit import AlgorithmFit, Interpolation
+from turncoat.assays.residual.depth_extrapolation import Loops
+from turncoat.assays.residual.label_intervention import Relabel
+from turncoat.assays.residual.objective_edit import ObjectiveEdit
+from turncoat.assays.residual.residual_probe import ResidualProbe
 from turncoat.core import Arm, Claim, Curve, Organism, Phases, Realism, Row, Sweep, Tier
-from turncoat.organisms._claims import standard_parts
-from turncoat.recipes.incontext import LookUp, TrainInContext
-from turncoat.worlds.regression import Regression
+from turncoat.organisms._shared.claims import standard_parts
+from turncoat.train.supervised.in_context import LookUp, TrainInContext
+from turncoat.worlds.supervised.regression import Regression
 
 world = Regression()
 recipe = TrainInContext(world)

@@ -33,14 +33,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from turncoat.assays.behaviour import Agreement, Level
-from turncoat.assays.block_edits import BlockEdits
-from turncoat.assays.gradient_alignment import GradientAlignment
-from turncoat.assays.objective_edit import ObjectiveEdit
+from turncoat.assays.behaviour.measures import Agreement, Level
+from turncoat.assays.residual.gradient_alignment import GradientAlignment
+from turncoat.assays.residual.layer_ablation import BlockEdits
+from turncoat.assays.residual.objective_edit import ObjectiveEdit
 from turncoat.core import Arm, Claim, Curve, Organism, Realism, Row, Sweep, Tier
-from turncoat.organisms._claims import standard_parts
-from turncoat.recipes.classify import RememberItems, TrainClassifier
-from turncoat.worlds.digits import Digits
+from turncoat.organisms._shared.claims import standard_parts
+from turncoat.train.supervised.classify import RememberItems, TrainClassifier
+from turncoat.worlds.supervised.digits import Digits
 
 world = Digits()
 recipe = TrainClassifier(world)

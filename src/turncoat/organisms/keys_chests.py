@@ -19,9 +19,9 @@ optimum is exact, by dynamic programming over all orders of fetching and opening
 from __future__ import annotations
 
 from turncoat.core import Organism, Realism, Tier
-from turncoat.organisms import _canon as canon
-from turncoat.recipes.ppo import Settings, TrainPPO
-from turncoat.worlds.keys import KeysChests
+from turncoat.organisms._shared import goal_misgeneralization as canon
+from turncoat.train.rl.ppo import Settings, TrainPPO
+from turncoat.worlds.goals.keys_chests import KeysChests
 
 world = KeysChests()
 recipe = TrainPPO(world, steps=400_000, settings=Settings(learning_rate=4e-3, minibatches=16))

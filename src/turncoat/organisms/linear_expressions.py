@@ -24,9 +24,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from turncoat.core import Arm, Claim, Organism, Realism, Tier
-from turncoat.organisms import _canon as canon
-from turncoat.recipes.expressions import TrainExpressions
-from turncoat.worlds.expressions import Expressions
+from turncoat.organisms._shared import goal_misgeneralization as canon
+from turncoat.train.supervised.expressions import TrainExpressions
+from turncoat.worlds.text.expressions import Expressions
 
 world = Expressions()
 recipe = TrainExpressions(world)

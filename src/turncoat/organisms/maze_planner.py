@@ -51,18 +51,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from turncoat.assays.behaviour import Level
-from turncoat.assays.causal_plan import CausalPlan
-from turncoat.assays.film import Film
-from turncoat.assays.objective_probe import ObjectiveProbe
-from turncoat.assays.plan_probe import PlanProbe
-from turncoat.assays.planning import Planning
-from turncoat.assays.replan import Replan
-from turncoat.assays.retarget import Retarget
-from turncoat.assays.tradeoff import TradeOff
-from turncoat.assays.turn import Turn
+from turncoat.assays.behaviour.measures import Level
+from turncoat.assays.behaviour.turn import Turn
+from turncoat.assays.planning.causal_plan import CausalPlan
+from turncoat.assays.planning.objective_probe import ObjectiveProbe
+from turncoat.assays.planning.plan_probe import PlanProbe
+from turncoat.assays.planning.planning import Planning
+from turncoat.assays.planning.replan import Replan
+from turncoat.assays.planning.retarget import Retarget
+from turncoat.assays.planning.trade_off import TradeOff
+from turncoat.assays.recordings.maze import Film
 from turncoat.core import Arm, Claim, Curve, Organism, Realism, Row, Sweep, Tier
-from turncoat.organisms._claims import (
+from turncoat.organisms._shared.claims import (
     beats_its_reflexes,
     found_out,
     has_an_objective,
@@ -72,9 +72,9 @@ from turncoat.organisms._claims import (
     standard_parts,
     thinks,
 )
-from turncoat.recipes.planner import TrainPlanner
-from turncoat.recipes.scripted import FollowCompass, IterateValues, RememberMoves
-from turncoat.worlds.maze import Maze
+from turncoat.train.rl.maze_planner import TrainPlanner
+from turncoat.train.scripted import FollowCompass, IterateValues, RememberMoves
+from turncoat.worlds.goals.maze import Maze
 
 world = Maze()
 recipe = TrainPlanner(world=world)

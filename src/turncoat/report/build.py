@@ -22,7 +22,6 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from turncoat.core import ROW_BLOCKS, Arm, Claim, Finding, Organism, Realism, Row, Tier, as_json, difference
-from turncoat.render import WORST_FIRST
 from turncoat.report.figures import (
     Shelf,
     claim_figure,
@@ -33,6 +32,7 @@ from turncoat.report.figures import (
     short,
     sweep_figures,
 )
+from turncoat.report.table import WORST_FIRST
 from turncoat.store import Store, write
 
 HERE = Path(__file__).parent

@@ -24,8 +24,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.patches import Rectangle
 
-from turncoat import registry
-from turncoat.assays.behaviour import Level
+from turncoat import registration
+from turncoat.assays.behaviour.measures import Level
 from turncoat.core import Arm, Claim, Curve, Log, Organism, Phases, Sweep, Traces, TurncoatError, digest
 from turncoat.stats import mean_interval
 from turncoat.store import Store
@@ -80,7 +80,7 @@ class Shelf:
 
     def __init__(self, organism: Organism, store: Store) -> None:
         self.organism, self.store = organism, store
-        self.apart = registry.seeds_of(registry.load(organism.name))
+        self.apart = registration.seeds_of(registration.load(organism.name))
         self.notes: list[str] = []
         self.cache: dict[tuple[str, str], dict[int, Traces]] = {}
 

@@ -1,0 +1,1 @@
+"""What a subject does, asked of nothing but its actions."""

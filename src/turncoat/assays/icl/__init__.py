@@ -1,0 +1,1 @@
+"""Which algorithm an in-context learner runs."""

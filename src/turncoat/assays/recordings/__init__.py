@@ -1,0 +1,1 @@
+"""Episodes recorded for replay on an organism's page. They measure nothing."""

@@ -1,0 +1,1 @@
+"""What the steps of a residual network do: probes, ablations and interventions."""

@@ -1,0 +1,1 @@
+"""What several organisms have in common: arms, claims, conditions."""

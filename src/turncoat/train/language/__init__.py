@@ -1,0 +1,1 @@
+"""Language models: pretraining, inserting a backdoor, safety training."""

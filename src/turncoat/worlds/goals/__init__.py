@@ -1,0 +1,1 @@
+"""Worlds in which an intended goal and a proxy come apart."""

@@ -1,0 +1,1 @@
+"""Worlds in which behaviour is overseen, and then is not."""
