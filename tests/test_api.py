@@ -10,11 +10,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+import paths
 import turncoat as tc
+from paths import ROOT
 from turncoat.cli import main
 
-ROOT = Path(__file__).parents[1]
-TOY = str(Path(__file__).with_name("toy.py"))
+TOY = str(paths.TOY)
 CONTRACT = ["organism", "row", "claim", "finding", "effect", "low", "high", "k", "n", "unit", "because", "store"]
 
 

@@ -11,11 +11,12 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
+import paths
 import turncoat as tc
 from turncoat.cli import main
 from turncoat.export import Recorder, compiled, policy, policy_of
 
-TOY = str(Path(__file__).with_name("toy.py"))
+TOY = str(paths.TOY)
 NETWORKS = (  # an organism of each kind of subject that has a network
     "coin_run", "follow_leader", "probation", "icl_regression", "iterative_resnet", "linear_expressions",
 )  # fmt: skip

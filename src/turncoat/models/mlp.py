@@ -6,7 +6,7 @@
 
 What a level looks like does not change while one walks in it, so W1 seen is computed in two parts: W1's columns for the
 grid times each distinct level, once, and W1's column for the cell, looked up. It is the same number for every weight
-(`tests/test_ppo.py` holds it against a dense layer), at four tenths of the time for 13 x 13 and 1024 levels.
+(`tests/train/rl/test_ppo.py` holds it against a dense layer), at four tenths of the time for 13 x 13 and 1024 levels.
 """
 
 from __future__ import annotations

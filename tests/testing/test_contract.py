@@ -11,11 +11,10 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
+from paths import TOY
 from turncoat.core import Access, Traces
 from turncoat.organisms import load
 from turncoat.testing.contract import assay_checks, organism_checks
-
-TOY = Path(__file__).with_name("toy.py")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from paths import ROOT
+
 PYTHON = Path("Scripts" if os.name == "nt" else "bin") / "python"
 SUBJECT = "import turncoat as tc; assert len(tc.rollout(tc.subject('coin_run'), 3, world='coin_run')) == 3"
 

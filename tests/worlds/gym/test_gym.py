@@ -11,14 +11,14 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
-from alike import same
-from faces import Face, every_face, moves, played, some_faces, to_the_end
 from gymnasium.error import InvalidAction, ResetNeeded, UnsupportedMode
 from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from alike import same
+from faces import Face, every_face, moves, played, some_faces, to_the_end
 from turncoat.core import TurncoatError
 from turncoat.worlds.goals.coin_run import CoinRun
 from turncoat.worlds.gym import ids as gym_ids

@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
+from paths import TOY
 from turncoat import lab
 from turncoat.boundary import one_line, place_of, user_code
 from turncoat.cli import main
@@ -34,8 +35,6 @@ from turncoat.core import (
 )
 from turncoat.organisms import load
 from turncoat.store import Store
-
-TOY = Path(__file__).with_name("toy.py")
 
 
 def altered(folder: Path, old: str, new: str, name: str = "mine.py") -> Path:

@@ -16,12 +16,14 @@ from typing import Any
 
 import pytest
 
+import paths
+from paths import TOY_FAMILY, TOY_LAYOUT
 from turncoat import lab
 from turncoat.core import Arm, TurncoatError
 from turncoat.organisms import load
 from turncoat.store import Store
 
-TOY = str(Path(__file__).with_name("toy.py"))
+TOY = str(paths.TOY)
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +154,7 @@ def test_weights_that_are_gone_before_they_were_observed_count(finished: Store, 
 
 def test_what_is_observed_is_what_is_stored(tmp_path: Path) -> None:
     """An organism whose arrays lie in memory in another order, and that is rounded when it is stored."""
-    source = str(Path(__file__).with_name("toy_layout.py"))
+    source = str(TOY_LAYOUT)
     organism, store = load(source), Store(tmp_path)
     lab.execute(lab.plan(source, organism, store, 5), 1)
     at_once = lab.judge(organism, store)
@@ -170,7 +172,7 @@ def test_every_run_says_what_it_was_made_by(finished: Store, organism: Any) -> N
 
 
 def test_runs_trained_on_other_data_are_never_pooled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    source = str(Path(__file__).with_name("toy_layout.py"))
+    source = str(TOY_LAYOUT)
     organism = load(source)
     zoo = Store(tmp_path / "zoo", name="zoo")
     lab.execute(lab.plan(source, organism, zoo, 5), 1)
@@ -296,7 +298,7 @@ def test_killed_twenty_times_it_comes_to_the_same_verdicts(finished: Store, orga
 
 def test_a_recipe_gets_its_trained_parent_and_each_parent_is_trained_once(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    source = str(Path(__file__).with_name("toy_family.py"))
+    source = str(TOY_FAMILY)
     organism = load(source)
     lab.execute(lab.plan(source, organism, store, seeds=2), workers=2)
     folders = sorted(path.name.split("-")[0] for path in (tmp_path / organism.name).iterdir())
@@ -312,7 +314,7 @@ def test_a_recipe_gets_its_trained_parent_and_each_parent_is_trained_once(tmp_pa
 
 def test_what_was_only_built_upon_was_not_asked_for(tmp_path: Path) -> None:
     """A child is trained of which the parent is an arm as well: that arm's run counts once it is asked for itself."""
-    source = str(Path(__file__).with_name("toy_family.py"))
+    source = str(TOY_FAMILY)
     organism, store = load(source), Store(tmp_path)
     parent = Arm("as an arm", organism.arms[0].recipe.parent)
     lab.execute(lab.plan(source, organism, store, seeds=2), workers=1)

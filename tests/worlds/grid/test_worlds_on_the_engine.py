@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from alike import same
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alike import same
 from turncoat.core import TurncoatError
 from turncoat.train.rl.exact import table_loss, table_value
 from turncoat.worlds.goals.cheese import CheeseCorner, CheeseDish

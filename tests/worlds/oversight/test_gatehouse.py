@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from walks import shortest_moves
 
 from turncoat.assays.behaviour.measures import Within
 from turncoat.core import Traces, TurncoatError
 from turncoat.train.rl.gatehouse_planner import TrainGatehouse, values
 from turncoat.worlds.goals.maze import MOVES
 from turncoat.worlds.oversight.gatehouse import FAR, SIGN, Gatehouse, Houses, draw, walk
+from walks import shortest_moves
 
 WORLD = Gatehouse()
 RNG = np.random.default_rng(0)

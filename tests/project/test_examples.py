@@ -5,15 +5,13 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from paths import EXAMPLE
 from turncoat.core import Claim, Finding, difference
 from turncoat.stats import judge
-
-EXAMPLE = Path(__file__).parents[1] / "docs" / "examples" / "absent_supervisor.py"
 
 
 @pytest.fixture

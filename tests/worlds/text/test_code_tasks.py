@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scribe import Scribe
 
+from scribe import Scribe
 from turncoat.assays.behaviour.instrumental import Instrumental
 from turncoat.assays.behaviour.test_search import AnyTest
 from turncoat.assays.behaviour.turn import Turn

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from scribe import Scribe
 
+from scribe import Scribe
 from turncoat.assays.language.preference import Preference
 from turncoat.assays.language.prompt_search import PromptSearch
 from turncoat.core import Access, NotTestable, TurncoatError, digest

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
+import paths
+from paths import ROOT
 from turncoat import lab, registration
 from turncoat.core import Organism, every_claim
 from turncoat.organisms import load, names
 from turncoat.store import Store
 
-TOY = str(Path(__file__).with_name("toy.py"))
-ROOT = Path(__file__).parents[1]
+TOY = str(paths.TOY)
 
 
 @pytest.fixture

@@ -10,18 +10,18 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
-from alike import same
-from faces import FACES, GRIDS, Face, every_face, moves, played, some_faces, to_the_end
 from gymnasium.error import ResetNeeded
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 
+from alike import same
+from faces import FACES, GRIDS, Face, every_face, moves, played, some_faces, to_the_end
+from paths import ROOT
 from turncoat.worlds.goals.coin_run import CoinRun
 from turncoat.worlds.gym import ids as gym_ids
 from turncoat.worlds.gym import tiles
 from turncoat.worlds.gym.grid import WORLDS, GridEnv, GridVectorEnv
 from turncoat.worlds.gym.maze import MazeEnv
 
-ROOT = Path(__file__).parents[1]
 NEXT, SAME = AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP
 
 # -- ids ---------------------------------------------------------------------------------------------------------

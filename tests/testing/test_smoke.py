@@ -11,13 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from paths import EXAMPLE, TOY
 from turncoat.cli import main
 from turncoat.organisms import load
 from turncoat.testing.contract import Check, organism_checks
 from turncoat.testing.smoke import first_difference, label, smoke_checks
-
-TOY = Path(__file__).with_name("toy.py")
-EXAMPLE = Path(__file__).parents[1] / "docs" / "examples" / "absent_supervisor.py"
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+import paths
 from turncoat.cli import main
 from turncoat.core import Finding, Row
 from turncoat.organisms import names
@@ -31,7 +32,7 @@ from turncoat.report.table import (
 )
 from turncoat.store import Store
 
-TOY = str(Path(__file__).with_name("toy.py"))
+TOY = str(paths.TOY)
 EVIL = "<script>alert('x')</script> & | \n"
 
 

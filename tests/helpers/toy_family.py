@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from toy import Field, Learn, Number, Read
-
 from turncoat import Arm, Claim, Organism, Realism, Step, Tier
 
 

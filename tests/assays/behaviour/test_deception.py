@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from walks import shortest_moves
 
 from turncoat.assays.behaviour.instrumental import Instrumental
 from turncoat.assays.behaviour.test_search import AnyTest
@@ -20,6 +19,7 @@ from turncoat.testing.contract import assay_checks
 from turncoat.train.scripted import IterateValues
 from turncoat.worlds.goals.maze import COIN, EXIT, Maze
 from turncoat.worlds.oversight.gatehouse import BAR, SIGN, Gatehouse, Houses
+from walks import shortest_moves
 
 WORLD = Gatehouse()
 CLOSED, OPEN = (("gate", "closed"), ("size", 9)), (("gate", "open"), ("size", 9))

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
+from paths import ZOO
 from turncoat import lab, registration
 from turncoat.core import Organism, Row, digest, lineage
 from turncoat.organisms import load, names
 from turncoat.store import Store, zoo_path
 from turncoat.testing.contract import organism_checks
-
-ZOO = Path(__file__).parents[1] / "zoo"
 
 
 @pytest.fixture(params=names())

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
+import paths
 from turncoat.cli import main
 from turncoat.organisms import names
 from turncoat.store import seal
 
-TOY = str(Path(__file__).with_name("toy.py"))
+TOY = str(paths.TOY)
 ROWS = [
     "correct_reward",
     "behaves_in_training",
