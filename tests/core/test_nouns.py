@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,10 +13,11 @@ import pytest
 from turncoat.core import (
     ROW_BLOCKS,
     Arm,
+    Assay,
     Claim,
     Factor,
     Organism,
-    Phases,
+    PhaseDiagram,
     Realism,
     Row,
     Sweep,
@@ -26,9 +26,7 @@ from turncoat.core import (
     TurncoatError,
     check_condition,
     check_factors,
-    difference,
-    digest,
-    plain,
+    readout,
 )
 
 
@@ -47,79 +45,20 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class Gap:
+class Gap(Assay):
     version: ClassVar[int] = 2
     episodes: int = 100
-    measure: str = field(default="x", metadata={"pure": True})
+
+    @readout(bounds=(0.0, 1.0), unit="share")
+    def share(self, traces: Traces) -> float:
+        return float(traces["watched"].mean())
+
+
+GAP = Gap().readout()
 
 
 def organism(*arms: Arm, sweeps: tuple[Sweep, ...] = ()) -> Organism:
     return Organism("T", Tier.STANDARD_TOOLS, Realism.NORMAL_TRAINING, Room(), arms, (), (), frozenset(), sweeps=sweeps)
-
-
-def test_a_digest_is_twelve_hex_digits_that_never_change() -> None:
-    # Were this to change, every store in the world would look like another recipe's.
-    assert digest(Recipe()) == "f7e773a98985"
-
-
-def test_equal_recipes_have_one_digest_and_any_field_changes_it() -> None:
-    base = Recipe()
-    others = [replace(base, fine=-29.0), replace(base, world=Room(side=4)), replace(base, parent=base)]
-    assert digest(base) == digest(Recipe(world=Room(tags=frozenset({"a", "b"}))))
-    assert len({digest(each) for each in [base, *others]}) == 4
-
-
-def test_a_digest_covers_the_parent_and_the_version(monkeypatch: pytest.MonkeyPatch) -> None:
-    child, other = Recipe(parent=Recipe()), Recipe(parent=Recipe(fine=0.0))
-    assert digest(child) != digest(other)
-    before = digest(child)
-    monkeypatch.setattr(Recipe, "version", 2)
-    assert digest(child) != before
-
-
-def test_a_digest_is_the_same_in_another_process() -> None:
-    """Set order depends on the hash seed of the process; a digest must not."""
-    program = "from turncoat.core import digest; print(digest({'tags': frozenset('abcdefgh')}))"
-
-    def once(seed: str) -> str:
-        env = os.environ | {"PYTHONHASHSEED": seed}
-        return subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True).stdout
-
-    assert once("1") == once("2") != ""
-
-
-def test_pure_fields_share_one_observation() -> None:
-    assert digest(Gap(measure="x"), pure=False) == digest(Gap(measure="y"), pure=False)
-    assert digest(Gap(episodes=9), pure=False) != digest(Gap(), pure=False)
-    assert digest(Gap(measure="x")) != digest(Gap(measure="y"))
-
-
-def test_plain_is_json_with_class_and_version() -> None:
-    assert plain(Recipe()) == {
-        "is": "Recipe",
-        "version": 1,
-        "world": {"is": "Room", "side": 3, "tags": ["a", "b"]},
-        "fine": -30.0,
-        "parent": None,
-    }
-    assert plain({"row": Row.TURN, "tier": Tier.PRODUCT, "pair": (1, 2)}) == {
-        "row": "turn",
-        "tier": 1,
-        "pair": [1, 2],
-    }
-
-
-@pytest.mark.parametrize("thing", [object(), lambda: 0, np.zeros(3), Recipe, b"bytes"])
-def test_plain_refuses_what_is_not_plain(thing: object) -> None:
-    with pytest.raises(TypeError, match="is not plain data"):
-        plain(thing)
-
-
-def test_difference_names_exactly_the_changed_fields() -> None:
-    base = Recipe()
-    assert difference(base, base) == {}
-    assert difference(base, replace(base, fine=0.0)) == {"fine": (-30.0, 0.0)}
-    assert difference(base, Gap()) == {"recipe": ("Recipe", "Gap")}
 
 
 def test_traces_select_and_stack() -> None:
@@ -141,11 +80,16 @@ def test_traces_need_columns_of_one_length() -> None:
 @pytest.mark.parametrize("bounds", [{}, {"at_least": 0.5, "at_most": 0.5}])
 def test_a_claim_has_exactly_one_threshold(bounds: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="exactly one"):
-        Claim(says="It does.", assay=Gap(), **bounds)
+        Claim("It does.", readout=GAP, **bounds)
+
+
+def test_a_claim_takes_a_readout() -> None:
+    with pytest.raises(TurncoatError, match=r"Gap is no readout of an assay: write Gap\(\.\.\.\)\.readout\(\)"):
+        Claim("It does.", Gap(), at_least=0.5)  # type: ignore[arg-type]
 
 
 def test_a_sweep_adds_only_arms_that_are_not_there_yet() -> None:
-    sweep = Sweep("Fine", "fine", (-30.0, -10.0, 0.0), (Gap(),), seeds=2)
+    sweep = Sweep("Fine", "fine", (-30.0, -10.0, 0.0), (GAP,), seeds=2)
     subject = organism(Arm("organism", Recipe(), "organism"), Arm("twin", Recipe(fine=0.0)), sweeps=(sweep, sweep))
     assert [arm.name for arm in subject.all_arms()] == ["organism", "twin", "fine=-10.0"]
     added = subject.arm("fine=-10.0")
@@ -155,7 +99,7 @@ def test_a_sweep_adds_only_arms_that_are_not_there_yet() -> None:
 
 
 def test_a_sweep_can_be_of_another_arm() -> None:
-    sweep = Sweep("Fine", "fine", (-10.0, 0.0), (Gap(),))
+    sweep = Sweep("Fine", "fine", (-10.0, 0.0), (GAP,))
     twin = Arm("twin", Recipe(Room(side=4)))
     subject = organism(Arm("organism", Recipe(), "organism"), twin, sweeps=(sweep, replace(sweep, of="twin")))
     added = {arm.name: arm.recipe for arm in subject.all_arms()[2:]}
@@ -167,7 +111,7 @@ def test_a_sweep_can_be_of_another_arm() -> None:
 
 def test_phases_have_an_arm_a_pair() -> None:
     subject = organism(Arm("organism", Recipe(), "organism"))
-    arms = subject.family_arms(Phases("Both", ("world.side", "fine"), ((1, 2), (0.0, 5.0)), Gap()))
+    arms = subject.family_arms(PhaseDiagram("Both", ("world.side", "fine"), ((1, 2), (0.0, 5.0)), GAP))
     assert [arm.name for arm in arms][:3] == ["side=1, fine=0.0", "side=1, fine=5.0", "side=2, fine=0.0"]
     assert arms[3].recipe == Recipe(Room(side=2), fine=5.0)
 
