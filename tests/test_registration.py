@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +12,14 @@ import pytest
 
 import paths
 from paths import ROOT
-from turncoat import lab, registration
-from turncoat.core import Organism, every_claim
+from turncoat import registration
+from turncoat.core import Organism, claim_id, every_claim
 from turncoat.organisms import load, names
+from turncoat.runner.backends import execute
+from turncoat.runner.judge import Judge, judge
+from turncoat.runner.plan import observations, plan
 from turncoat.store import Store
+from turncoat.store.packing import Kept, pack
 
 TOY = str(paths.TOY)
 
@@ -41,16 +46,21 @@ def commit(*paths: str) -> None:
 
 def commit_nothing() -> None:
     """Forget what git said."""
-    for known in (registration.first_registered, registration.first_commits, registration.is_ancestor):
+    for known in (
+        registration.first_registered,
+        registration.first_commits,
+        registration.first_packed,
+        registration.is_ancestor,
+    ):
         known.cache_clear()
 
 
 def replicate(organism: Organism, store: Store) -> None:
-    lab.execute(lab.plan(TOY, organism, store, 5, first=100, arms=("organism", "control")), 1)
+    execute(plan(TOY, organism, store, 5, first=100, arms=("organism", "control")), 1)
 
 
 def able(organism: Organism, store: Store) -> dict[str, Any]:
-    return next(row for row in lab.judge(organism, store) if row["claim"] == "It is able.")
+    return next(row for row in judge(organism, store) if row["claim"] == "It is able.")
 
 
 def test_a_claim_that_came_first_is_registered(place: Path) -> None:
@@ -77,11 +87,36 @@ def test_a_claim_that_came_with_its_data_or_after_it_is_exploratory(place: Path)
     assert able(organism, store)["standing"] == "exploratory"  # in one commit
 
 
+def test_packed_data_is_dated_by_its_index(place: Path) -> None:
+    organism, store = load(TOY), Store(place / "store")
+    registration.register(organism, 100, 5, place / "registry")
+    commit("registry")
+    replicate(organism, store)
+    pack_all(organism, store, place / "zoo")
+    commit("zoo")
+    assert able(organism, Store(place / "zoo"))["standing"] == "registered"
+    early = load(TOY)
+    (place / "registry" / "toy.json").unlink()
+    registration.register(replace(early, claims=early.claims[:1]), 101, 4, place / "registry")  # after the data
+    commit("registry")
+    assert able(organism, Store(place / "zoo"))["standing"] == "exploratory"
+
+
+def pack_all(organism: Organism, store: Store, root: Path) -> None:
+    wanted = observations(organism)
+    runs = [
+        Kept(store.run(organism, arm, seed), tuple(wanted[arm.name]), weights=True)
+        for arm in organism.all_arms()
+        for seed in store.asked(organism, arm)
+    ]
+    pack(organism, runs, root)
+
+
 def test_a_run_that_was_registered_and_never_asked_for_is_missed(place: Path) -> None:
     organism, store = load(TOY), Store(place / "store")
     registration.register(organism, 100, 5, place / "registry")
     commit("registry")
-    lab.execute(lab.plan(TOY, organism, store, 4, first=100, arms=("organism",)), 1)
+    execute(plan(TOY, organism, store, 4, first=100, arms=("organism",)), 1)
     found = able(organism, store)["replication"]
     assert found["finding"] == "invalid"
     assert found["because"] == "1 of 5 runs gave no number: organism, seed 104 was registered and never run"
@@ -95,7 +130,7 @@ def test_where_there_is_no_git_it_is_as_it_was_found_with_git(place: Path) -> No
     registration.register(organism, 100, 5, place / "registry")
     commit("registry")
     replicate(organism, store)
-    store.save_verdicts("toy", lab.judge(organism, store))
+    store.save_verdicts("toy", judge(organism, store))
     shutil.rmtree(place / ".git")
     commit_nothing()
     assert able(organism, store)["standing"] == "registered"
@@ -114,7 +149,7 @@ def test_whoever_changes_a_claim_afterwards_has_not_registered_it(place: Path, w
     if what == "threshold":
         claim = replace(claim, at_least=0.4)
     elif what == "assay":
-        claim = replace(claim, assay=replace(claim.assay, n=7))
+        claim = replace(claim, readout=replace(claim.readout.assay, n=7).readout())
     elif what == "recipe":
         arms = (replace(organism.arms[0], recipe=replace(organism.arms[0].recipe, target=0.8)), *organism.arms[1:])
         organism = replace(organism, arms=arms)
@@ -132,13 +167,31 @@ def test_what_the_table_calls_registered_is_shown_by_git(name: str) -> None:
         pytest.fail("this clone is shallow: fetch all of its history, from which it is read what came first")
     organism, zoo = load(name), Store(ROOT / "zoo", name="zoo")
     registered = registration.load(name)
-    missing = [claim.says for claim in organism.claims if registration.claim_id(organism, claim) not in registered]
+    missing = [claim.statement for claim in organism.claims if claim_id(organism, claim) not in registered]
     assert not missing, f"run `turncoat register {name}`"
     shown = {row["claim"]: row for row in zoo.load_verdicts(name) or []}
     arms = {arm.name: arm for arm in organism.all_arms()}
-    again = lab.Judge(organism, zoo, lambda arm, seed: seed in registration.seeds_of(registered))
+    again = Judge(organism, zoo, lambda arm, seed: seed in registration.seeds_of(registered))
     for claim in organism.claims:
-        if shown[claim.says]["standing"] == "registered":
+        if shown[claim.statement]["standing"] == "registered":
             wanted = [arms[name] for name in (claim.arm, claim.control) if name]
-            runs = {arm.name: again.folders(arm, claim.assay) for arm in wanted}
-            assert all(runs.values()) and registration.standing(organism, claim, runs) == "registered", claim.says
+            runs = {arm.name: again.observed(arm, claim) for arm in wanted}
+            assert all(runs.values()) and registration.standing(organism, claim, runs) == "registered", claim.statement
+
+
+@pytest.mark.parametrize("name", names())
+def test_what_was_registered_under_a_former_id_said_the_same(name: str) -> None:
+    """Ids were counted anew when all that is stored got kinds. What git shows of the former one is that claim."""
+    path = registration.path_of(name)
+    before = registration.first_registered(path.resolve())
+    texts = dict(registration.versions(path.resolve()))
+    for entry in registration.load(name).values():
+        if "formerly" in entry:
+            commit, seeds = before[entry["formerly"]["id"]]
+            former = json.loads(texts[commit])["claims"][entry["formerly"]["id"]]
+            assert seeds == entry["seeds"]
+            for part in ("statement", "row", "threshold", "seeds"):
+                assert former[part] == entry[part]
+            for role in ("arm", "control"):
+                assert former.get(role, {}).get("name") == entry.get(role, {}).get("name")
+            assert len(former["given"]) == len(entry["preconditions"])

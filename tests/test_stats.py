@@ -12,11 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as reference
 
+from toy import Read
 from turncoat.core import Claim, Finding, Verdict
 from turncoat.stats import CONFIDENCE, MIN_SEEDS, PREVALENCE, clopper_pearson, judge, mean_interval
 
-AT_LEAST = Claim(says="It does.", assay=None, at_least=0.5)
-AT_MOST = Claim(says="It does not.", assay=None, at_most=0.5)
+READ = Read().readout()
+AT_LEAST = Claim("It does.", readout=READ, at_least=0.5)
+AT_MOST = Claim("It does not.", readout=READ, at_most=0.5)
 ORDER = [Finding.REFUTED, Finding.UNDECIDED, Finding.SHOWN]
 
 numbers = st.floats(-10, 10).map(lambda value: round(value, 3))
@@ -142,13 +144,13 @@ def test_the_order_of_seeds_does_not_matter(values: list[float], threshold: floa
 
 @pytest.mark.parametrize("finding", [each for each in Finding if each is not Finding.SHOWN])
 def test_an_unmet_precondition_makes_a_claim_invalid(finding: Finding) -> None:
-    verdict = judge(AT_LEAST, [9.0] * 5, given={"It can do the task.": finding})
+    verdict = judge(AT_LEAST, [9.0] * 5, preconditions=[("It can do the task.", finding)])
     assert verdict.finding is Finding.INVALID
     assert verdict.because == f"precondition {finding.value}: It can do the task."
 
 
 def test_a_met_precondition_changes_nothing() -> None:
-    assert judge(AT_LEAST, [9.0] * 5, given={"It can.": Finding.SHOWN}) == judge(AT_LEAST, [9.0] * 5)
+    assert judge(AT_LEAST, [9.0] * 5, preconditions=[("It can.", Finding.SHOWN)]) == judge(AT_LEAST, [9.0] * 5)
 
 
 def test_no_seeds_is_not_yet_run() -> None:
@@ -263,7 +265,7 @@ def test_intervals_hold_their_effect_and_are_never_minus_nought(
 
 # -- equivalence -----------------------------------------------------------------------------------------------
 
-EQUAL = Claim("They do not differ.", None, within=0.05, control="control")
+EQUAL = Claim("They do not differ.", READ, within=0.05, control="control")
 
 
 @pytest.mark.parametrize(
@@ -288,4 +290,4 @@ def test_equivalence_needs_the_whole_interval_within_the_margin(
 def test_a_claim_has_one_threshold_and_a_margin_needs_a_control(bounds: dict[str, float]) -> None:
     control = "control" if bounds.get("within", 1) < 0 else None
     with pytest.raises(ValueError, match="needs exactly one|positive margin and needs a control"):
-        Claim("It is.", None, control=control, **bounds)
+        Claim("It is.", READ, control=control, **bounds)

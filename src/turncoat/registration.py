@@ -12,15 +12,20 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from turncoat.core import EXPLORATORY, REGISTERED, Claim, Organism, TurncoatError, digest, every_claim, plain
+from turncoat.core import EXPLORATORY, REGISTERED, Claim, Organism, TurncoatError, claim_content, claim_id, every_claim
 from turncoat.organisms import names
-from turncoat.store import leaf, shipped, write
+from turncoat.store import Folder, Run, shipped
+from turncoat.store.files import write
+from turncoat.store.folder import TRACES
+from turncoat.store.packed import RUNS
 
 FOLDER = "registry"
+Claims = dict[str, dict[str, Any]]  # registered claims by id
 
 
 def path_of(name: str) -> Path:
@@ -29,30 +34,7 @@ def path_of(name: str) -> Path:
     return (there or Path(FOLDER)) / f"{name}.json"
 
 
-def entry(organism: Organism, claim: Claim) -> dict[str, Any]:
-    """All that a claim says, as plain data; its hash is the claim's id."""
-    arms = {"arm": claim.arm} | ({} if claim.control is None else {"control": claim.control})
-    return {
-        "statement": claim.says,
-        "row": None if claim.row is None else claim.row.value,
-        "assay": plain(claim.assay),
-        "threshold": {
-            name: bound
-            for name in ("at_least", "at_most", "within")
-            if (bound := getattr(claim, name)) is not None
-        },
-        **{role: {"name": name, "recipe": digest(organism.arm(name).recipe)} for role, name in arms.items()},
-        "given": [claim_id(organism, precondition) for precondition in claim.given],
-        "world": plain(organism.world),
-    }  # fmt: skip
-
-
-def claim_id(organism: Organism, claim: Claim) -> str:
-    """Twelve hex digits that change with anything that the claim says."""
-    return digest(entry(organism, claim))
-
-
-def load(name: str) -> dict[str, dict[str, Any]]:
+def load(name: str) -> Claims:
     """The registered claims of an organism by id; {} where none are. Raises TurncoatError on a damaged file."""
     path = path_of(name)
     if not path.is_file():
@@ -70,10 +52,10 @@ def register(organism: Organism, first: int, seeds: int, into: Path) -> tuple[in
     known = load(organism.name)
     new = 0
     for claim in every_claim(organism.claims):
-        if (name := claim_id(organism, claim)) not in known:
+        if (code := claim_id(organism, claim)) not in known:
             arms = (claim.arm, *(() if claim.control is None else (claim.control,)))
             counts = {arm: min(seeds, organism.arm(arm).seeds or seeds) for arm in arms}
-            known[name] = entry(organism, claim) | {
+            known[code] = claim_content(organism, claim) | {
                 "seeds": {arm: list(range(first, first + count)) for arm, count in counts.items()}
             }
             new += 1
@@ -82,33 +64,51 @@ def register(organism: Organism, first: int, seeds: int, into: Path) -> tuple[in
     return new, len(known)
 
 
-def seeds_of(registered: dict[str, dict[str, Any]]) -> frozenset[int]:
+def seeds_of(registered: Claims) -> frozenset[int]:
     """All seeds that any claim is registered for."""
     return frozenset(s for claim in registered.values() for seeds in claim["seeds"].values() for s in seeds)
 
 
-def standing(organism: Organism, claim: Claim, runs: dict[str, dict[int, Path]]) -> str | None:
+def standing(organism: Organism, claim: Claim, runs: Mapping[str, Mapping[int, Run]]) -> str | None:
     """REGISTERED where git shows that the claim came before its data, else EXPLORATORY; None where no git knows the
     registration, as in a package that was installed.
 
-    runs: of each arm, the folders of the runs that hold its data, by seed. Data that is in no commit yet counts as
-    later than what is committed.
+    runs: of each arm, the runs that hold its data, by seed. Data that is in no commit yet counts as later than what is
+    committed.
     """
-    name, path = claim_id(organism, claim), path_of(organism.name).resolve()
-    registered = load(organism.name).get(name)
+    code, path = claim_id(organism, claim), path_of(organism.name).resolve()
+    registered = load(organism.name).get(code)
     if not first_registered(path):
         return None
-    added = first_registered(path).get(name)
-    if registered is None or added is None or added[1] != registered["seeds"]:
+    if registered is None:
+        return EXPLORATORY
+    former = registered.get("formerly", {})
+    added = first_registered(path).get(former.get("id", code))
+    if added is None or added[1] != registered["seeds"]:
         return EXPLORATORY
     for arm, seeds in registered["seeds"].items():
         for seed in seeds:
             if (run := runs.get(arm, {}).get(seed)) is not None:
-                data = run / leaf(claim.assay)
-                commit = first_commits(run.parents[1]).get(str(data.resolve()))
+                commit = first_commit(run, claim, former.get("data", {}).get(arm))
                 if commit is not None and (commit == added[0] or not is_ancestor(path.parent, added[0], commit)):
                     return EXPLORATORY
     return REGISTERED
+
+
+def first_commit(run: Run, claim: Claim, former: str | None) -> str | None:
+    """The first commit that holds a claim's data of a run; None where none does. `former`: where they were kept below
+    the organism's folder before they were packed, "{seed}" standing for the run's seed."""
+    assay = claim.readout.assay
+    place, trace = run.holder(assay), run.trace(assay)
+    assert place is not None
+    folder = (place.root / run.organism.name).resolve()
+    if former is not None:
+        commit = first_commits(folder).get(str(folder / former.format(seed=run.seed)))
+        if commit is not None:
+            return commit
+    if isinstance(place, Folder):
+        return first_commits(folder).get(str(place.run(run.key).resolve() / TRACES / f"{trace}.parquet"))
+    return first_packed(folder / RUNS).get((run.key.recipe, run.seed, trace))
 
 
 # -- what git says ---------------------------------------------------------------------------------------
@@ -127,12 +127,9 @@ def git(where: Path, *words: str) -> str | None:
 def first_registered(path: Path) -> dict[str, tuple[str, Any]]:
     """By claim id, the first commit of a registration that has it, and the seeds it had there."""
     found: dict[str, tuple[str, Any]] = {}
-    log = git(path.parent, "log", "--reverse", "--format=%H", "--", path.name) or ""
-    for commit in log.split():
-        text = git(path.parent, "show", f"{commit}:./{path.name}")
-        if text is not None:
-            for name, claim in json.loads(text)["claims"].items():
-                found.setdefault(name, (commit, claim["seeds"]))
+    for commit, text in versions(path):
+        for code, claim in json.loads(text)["claims"].items():
+            found.setdefault(code, (commit, claim["seeds"]))
     return found
 
 
@@ -151,6 +148,26 @@ def first_commits(where: Path) -> dict[str, str]:
         elif line:
             found.setdefault(str(Path((top or "").strip()) / line), commit)
     return found
+
+
+@cache
+def first_packed(path: Path) -> dict[tuple[str, int, str], str]:
+    """By recipe, seed and trace, the first commit in which an index of packed runs names such an observation."""
+    found: dict[tuple[str, int, str], str] = {}
+    for commit, text in versions(path):
+        index = json.loads(text)
+        for trace, observed in index["traces"].items():
+            for recipe, seeds in observed["runs"].items():
+                for seed in seeds:
+                    found.setdefault((recipe, seed, trace), commit)
+    return found
+
+
+def versions(path: Path) -> Iterator[tuple[str, str]]:
+    """The commits that changed a file, the first first, and what it held then."""
+    for commit in (git(path.parent, "log", "--reverse", "--format=%H", "--", path.name) or "").split():
+        if (text := git(path.parent, "show", f"{commit}:./{path.name}")) is not None:
+            yield commit, text
 
 
 @cache

@@ -17,7 +17,7 @@ docs/method.md gives the measured error rates.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from scipy import stats
@@ -68,17 +68,18 @@ def judge(
     claim: Claim,
     values: Sequence[float],
     control: Sequence[float] | None = None,
-    given: Mapping[str, Finding] | None = None,
+    preconditions: Sequence[tuple[str, Finding]] = (),
     bounds: tuple[float, float] = (-math.inf, math.inf),
     unit: str = "training run",
     lost: Sequence[str] = (),
 ) -> Verdict:
     """The verdict on one claim.
 
-    values, control: one estimate a seed, of the arm and of its control (None for an absolute claim). given: findings
-    of the claim's preconditions, by their sentence. bounds: the range that a single estimate can take; one outside it
-    is an error of the assay, and makes the claim invalid. lost: a line for each run that was asked for and gave no
-    number, with its reason. None is ever dropped: one that is lost, or is not finite, makes the claim invalid.
+    values, control: one estimate a seed, of the arm and of its control (None for an absolute claim). preconditions: the
+    statements of the claim's preconditions, and what was found for them. bounds: the range that a single estimate can
+    take; one outside it is an error of the assay, and makes the claim invalid. lost: a line for each run that was asked
+    for and gave no number, with its reason. None is ever dropped: one that is lost, or is not finite, makes the claim
+    invalid.
     """
     x = np.asarray(values, float)
     y = None if control is None else np.asarray(control, float)
@@ -108,9 +109,9 @@ def judge(
         finding, because = Finding.REFUTED, f"{k}/{len(x)} seeds alone (95% at most {ceiling:.2f})"
     else:
         finding, because = Finding.UNDECIDED, f"{k}/{len(x)} seeds alone; the interval leaves both open"
-    for sentence, held in (given or {}).items():
+    for statement, held in preconditions:
         if held is not Finding.SHOWN:  # the numbers are still worth printing
-            finding, because = Finding.INVALID, f"precondition {held.value}: {sentence}"
+            finding, because = Finding.INVALID, f"precondition {held.value}: {statement}"
             break
     bottom, top = bounds if y is None else (bounds[0] - bounds[1], bounds[1] - bounds[0])
     low, high = min(max(low, bottom), effect), max(min(high, top), effect)

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,20 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
 import turncoat
-from turncoat.core import Arm, Finding, Traces, TurncoatError, Verdict
-from turncoat.store import Store, leaf, seal, verdict_row, write
+from turncoat.core import (
+    Arm,
+    Finding,
+    Organism,
+    Realism,
+    Tier,
+    Traces,
+    TurncoatError,
+    Verdict,
+    trace_key,
+    verdict_row,
+)
+from turncoat.store import Run, Store, place
+from turncoat.store.files import SUMS, sha256, write
 
 SOURCE = Path(turncoat.__file__).parent
 
@@ -37,19 +49,45 @@ class Recipe:
 @dataclass(frozen=True)
 class Gap:
     episodes: int = 100
-    measure: str = field(default="x", metadata={"pure": True})
+
+
+@dataclass(frozen=True)
+class World:
+    size: int = 5
 
 
 ARM = Arm("organism", Recipe(), "organism")
+LEAF = f"traces/{trace_key(World(), Gap())}.parquet"
+ORGANISM = Organism("O", Tier.STANDARD_TOOLS, Realism.TRAINED_TO_FAIL, World(), (ARM,), (), (), frozenset(), name="o")
 WEIGHTS = {"w": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.zeros(3)}
 TRACES = Traces(
     {"watched": np.array([True, False]), "steps": np.array([3, 4]), "arm": np.array(["a", "b"])}, ({"cells": [1, 2]},)
 )
 
 
+VERDICT = Verdict(Finding.SHOWN, 0.5, 0.4, 0.6, 5, 5, because="5/5")
+ROW = verdict_row("o", None, VERDICT)
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "store")
+
+
+def run_of(store: Store, arm: Arm = ARM, seed: int = 0, organism: Organism = ORGANISM) -> Run:
+    return store.run(organism, arm, seed)
+
+
+def folder_of(store: Store, seed: int = 0) -> Path:
+    return store.folder.run(run_of(store, seed=seed).key)
+
+
+def seal(folder: Path) -> None:
+    """Keep the digests of the files of one run as they are now."""
+    leaves = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != SUMS]
+    (folder / SUMS).write_text(
+        "".join(f"{sha256(path.read_bytes())}  {path.relative_to(folder).as_posix()}\n" for path in leaves)
+    )
 
 
 def files(root: Path) -> set[str]:
@@ -60,24 +98,24 @@ def files(root: Path) -> set[str]:
 
 
 def test_a_subject_comes_back_as_it_was(store: Store) -> None:
-    assert not store.has_subject("o", ARM, 3)
-    store.save_subject("o", ARM, 3, WEIGHTS, [{"done": 1, "loss": 0.5}, {"done": 2, "loss": 0.25}])
-    loaded = store.load_subject("o", ARM, 3)
+    assert not run_of(store, seed=3).trained
+    run_of(store, seed=3).save(WEIGHTS, [{"done": 1, "loss": 0.5}, {"done": 2, "loss": 0.25}])
+    loaded = run_of(store, seed=3).subject()
     assert loaded.keys() == WEIGHTS.keys()
     for name, array in WEIGHTS.items():
         assert loaded[name].dtype == array.dtype
         np.testing.assert_array_equal(loaded[name], array)
-    assert store.metrics("o", ARM, 3) == [{"done": 1, "loss": 0.5}, {"done": 2, "loss": 0.25}]
-    assert store.metrics("o", ARM, 4) == []
-    assert store.seeds("o", ARM) == [3]
+    assert run_of(store, seed=3).log() == [{"done": 1, "loss": 0.5}, {"done": 2, "loss": 0.25}]
+    assert run_of(store, seed=4).log() == []
+    assert store.seeds(ORGANISM, ARM) == [3]
 
 
 def test_what_stands_on_disk(store: Store) -> None:
-    store.save_subject("o", ARM, 3, WEIGHTS, [])
-    store.save_traces("o", ARM, 3, Gap(), TRACES)
+    run_of(store, seed=3).save(WEIGHTS, [])
+    run_of(store, seed=3).save_traces(Gap(), TRACES)
     store.save_verdicts("o", [])
     names = {"/".join(Path(name).parts[2:]) for name in files(store.root) if "seed-3" in name}
-    kept = ("recipe.json", "metrics.jsonl", "provenance.json", "subject.safetensors", leaf(Gap()), "SHA256SUMS")
+    kept = ("recipe.json", "metrics.jsonl", "provenance.json", "subject.safetensors", LEAF, "SHA256SUMS")
     assert names == {f"seed-3/{file}" for file in kept}
     assert (store.root / "o" / "verdicts.json").is_file()
 
@@ -95,8 +133,8 @@ column = st.sampled_from([np.float64, np.float32, np.int64, np.bool_])
     frames=st.lists(st.dictionaries(st.text(), st.integers() | st.text() | st.lists(st.booleans())), max_size=3),
 )
 def test_traces_come_back_as_they_were(store: Store, columns: dict[str, np.ndarray], frames: list[Any]) -> None:
-    store.save_traces("o", ARM, 0, Gap(), Traces(columns, tuple(frames)))
-    loaded = store.load_traces("o", ARM, 0, Gap())
+    run_of(store).save_traces(Gap(), Traces(columns, tuple(frames)))
+    loaded = run_of(store).traces(Gap())
     assert loaded is not None
     assert list(loaded.frames) == frames
     assert list(loaded.columns) == list(columns)
@@ -106,72 +144,78 @@ def test_traces_come_back_as_they_were(store: Store, columns: dict[str, np.ndarr
 
 
 def test_words_come_back_and_can_be_selected(store: Store) -> None:
-    store.save_traces("o", ARM, 0, Gap(), TRACES)
-    loaded = store.load_traces("o", ARM, 0, Gap())
+    run_of(store).save_traces(Gap(), TRACES)
+    loaded = run_of(store).traces(Gap())
     assert loaded is not None
     assert loaded["arm"].tolist() == ["a", "b"]
     assert loaded.where(arm="b")["steps"].tolist() == [4]
 
 
-def test_assays_that_differ_in_pure_fields_share_traces(store: Store) -> None:
-    store.save_traces("o", ARM, 0, Gap(), TRACES)
-    assert store.has_traces("o", ARM, 0, Gap(measure="y"))
-    assert not store.has_traces("o", ARM, 0, Gap(episodes=9))
-    assert store.load_traces("o", ARM, 0, Gap(episodes=9)) is None
+def test_a_trace_is_of_a_recipe_a_world_and_an_assay(store: Store) -> None:
+    run_of(store).save_traces(Gap(), TRACES)
+    assert run_of(store).observed(Gap())
+    for other in (
+        run_of(store, organism=replace(ORGANISM, world=World(size=6))),
+        run_of(store, Arm("organism", Recipe(fine=0.0))),
+        run_of(store, seed=1),
+    ):
+        assert not other.observed(Gap()) and other.traces(Gap()) is None
+    assert not run_of(store).observed(Gap(episodes=9))
 
 
 def test_why_an_assay_could_not_be_put(store: Store) -> None:
-    assert store.untestable("o", ARM, 0, Gap()) is None
-    store.save_untestable("o", ARM, 0, Gap(), "no weights behind an API")
-    assert store.untestable("o", ARM, 0, Gap()) == "no weights behind an API"
-    assert store.observed("o", ARM, 0, Gap())
-    assert not store.observed("o", ARM, 1, Gap())
+    assert run_of(store).untestable(Gap()) is None
+    run_of(store).save_untestable(Gap(), "no weights behind an API")
+    assert run_of(store).untestable(Gap()) == "no weights behind an API"
+    assert run_of(store).observed(Gap())
+    assert not run_of(store, seed=1).observed(Gap())
 
 
 def test_verdicts_come_back(store: Store) -> None:
     assert store.load_verdicts("o") is None
-    row = verdict_row(Verdict(Finding.SHOWN, 0.5, 0.4, 0.6, 5, 5, because="5/5"))
-    store.save_verdicts("o", [row])
-    assert store.load_verdicts("o") == [row]
-    assert row["finding"] == "shown"
+    store.save_verdicts("o", [ROW])
+    assert store.load_verdicts("o") == [ROW]
+    assert ROW["finding"] == "shown"
 
 
 # -- names -----------------------------------------------------------------------------------------------------
 
 
 def test_arms_of_one_recipe_share_their_runs_and_others_never_meet(store: Store) -> None:
-    store.save_subject("o", ARM, 0, WEIGHTS, [])
-    assert store.has_subject("o", Arm("another name", Recipe()), 0)
-    assert not store.has_subject("o", Arm("organism", Recipe(fine=0.0)), 0)
-    assert not store.has_subject("p", ARM, 0)
+    run_of(store).save(WEIGHTS, [])
+    assert run_of(store, Arm("another name", Recipe())).trained
+    assert not run_of(store, Arm("organism", Recipe(fine=0.0))).trained
+    assert not run_of(store, organism=replace(ORGANISM, name="p")).trained
 
 
 def test_a_changed_recipe_never_overwrites(store: Store) -> None:
-    store.save_subject("o", ARM, 0, WEIGHTS, [])
+    run_of(store).save(WEIGHTS, [])
     before = files(store.root)
-    store.save_subject("o", replace(ARM, recipe=Recipe(fine=0.0)), 0, WEIGHTS, [])
+    run_of(store, replace(ARM, recipe=Recipe(fine=0.0))).save(WEIGHTS, [])
     assert before < files(store.root)
 
 
-def test_stores_behind_are_read_and_never_written(tmp_path: Path) -> None:
+def test_fallbacks_are_read_and_never_written(tmp_path: Path) -> None:
     zoo = Store(tmp_path / "zoo", name="zoo")
-    zoo.save_subject("o", ARM, 0, WEIGHTS, [{"loss": 1.0}])
-    zoo.save_traces("o", ARM, 0, Gap(), TRACES)
-    zoo.save_verdicts("o", [{"finding": "shown"}])
+    run_of(zoo).save(WEIGHTS, [{"loss": 1.0}])
+    run_of(zoo).save_traces(Gap(), TRACES)
+    zoo.save_verdicts("o", [ROW])
     untouched = files(zoo.root)
-    front = Store(tmp_path / "store", behind=[zoo])
-    front.save_subject("o", ARM, 7, WEIGHTS, [])
-    assert front.seeds("o", ARM) == [0, 7]
-    assert front.has_traces("o", ARM, 0, Gap())
-    assert front.metrics("o", ARM, 0) == [{"loss": 1.0}]
-    assert front.load_verdicts("o") == [{"finding": "shown"}]
-    assert front.load_subject("o", ARM, 0).keys() == WEIGHTS.keys()
-    holder = front.holder("o", ARM, 0, "subject.safetensors")
+    front = Store(tmp_path / "store", fallbacks=[place(zoo.root, "zoo")])
+    run_of(front, seed=7).save(WEIGHTS, [])
+    assert front.seeds(ORGANISM, ARM) == [0, 7]
+    run = run_of(front)
+    assert run.observed(Gap())
+    assert run.log() == [{"loss": 1.0}]
+    assert run.subject().keys() == WEIGHTS.keys()
+    holder = run.holder(Gap())
     assert holder is not None and holder.name == "zoo"
-    front.save_verdicts("o", [{"finding": "refuted"}])
-    assert front.load_verdicts("o") == [{"finding": "refuted"}]
+    assert front.load_verdicts("o") == [ROW]
+    refuted = replace(VERDICT, finding=Finding.REFUTED)
+    front.save_verdicts("o", [verdict_row("o", None, refuted)])
+    assert front.load_verdicts("o") == [verdict_row("o", None, refuted)]
     assert files(zoo.root) == untouched
-    assert zoo.load_verdicts("o") == [{"finding": "shown"}]
+    assert zoo.load_verdicts("o") == [ROW]
 
 
 # -- damage ----------------------------------------------------------------------------------------------------
@@ -179,62 +223,65 @@ def test_stores_behind_are_read_and_never_written(tmp_path: Path) -> None:
 
 def test_a_missing_subject_is_one_clear_line(store: Store) -> None:
     with pytest.raises(TurncoatError, match="no trained subject for arm 'organism', seed 0; train it first"):
-        store.load_subject("o", ARM, 0)
+        run_of(store).subject()
 
 
 @pytest.mark.parametrize("keep", [0, 1, 7, 8, 20, -1])
 def test_truncated_weights_are_one_clear_line(store: Store, keep: int) -> None:
-    store.save_subject("o", ARM, 0, WEIGHTS, [])
-    path = store.run("o", ARM, 0) / "subject.safetensors"
+    run_of(store).save(WEIGHTS, [])
+    path = folder_of(store) / "subject.safetensors"
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(TurncoatError, match=r"subject\.safetensors is damaged .*; delete it and run again"):
-        store.load_subject("o", ARM, 0)
+        run_of(store).subject()
 
 
 @pytest.mark.parametrize("keep", [0, 1, 4, 40, -1, -9])
 def test_truncated_traces_are_one_clear_line(store: Store, keep: int) -> None:
-    store.save_traces("o", ARM, 0, Gap(), TRACES)
-    path = store.run("o", ARM, 0) / leaf(Gap())
+    run_of(store).save_traces(Gap(), TRACES)
+    path = folder_of(store) / LEAF
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(TurncoatError, match=r"parquet is damaged .*; delete it and run again") as caught:
-        store.load_traces("o", ARM, 0, Gap())
+        run_of(store).traces(Gap())
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["recipe.json", "metrics.jsonl", "provenance.json", "subject.safetensors", "traces"])
 def test_one_flipped_bit_is_found_in_every_file(store: Store, name: str) -> None:
-    store.save_subject("o", ARM, 0, WEIGHTS, [{"loss": 1.0}], {"python": "3"})
-    store.save_traces("o", ARM, 0, Gap(), TRACES)
-    path = store.run("o", ARM, 0) / (leaf(Gap()) if name == "traces" else name)
+    run_of(store).save(WEIGHTS, [{"loss": 1.0}], {"python": "3"})
+    run_of(store).save_traces(Gap(), TRACES)
+    path = folder_of(store) / (LEAF if name == "traces" else name)
     whole = path.read_bytes()
     store.check("o")
-    for place in range(0, len(whole), max(1, len(whole) // 60)):
+    for at in range(0, len(whole), max(1, len(whole) // 60)):
         flipped = bytearray(whole)
-        flipped[place] ^= 1
+        flipped[at] ^= 1
         path.write_bytes(bytes(flipped))
         with pytest.raises(TurncoatError, match="it is not what was stored"):
             store.check("o")
-    for read in (store.load_subject, store.metrics, store.provenance):
-        if name not in ("traces", "recipe.json") and read.__name__.endswith(name.partition(".")[0]):
-            with pytest.raises(TurncoatError, match="it is not what was stored"):
-                read("o", ARM, 0)
+    run = run_of(store)
+    read = {
+        "metrics.jsonl": run.log, "provenance.json": run.provenance, "subject.safetensors": run.arrays,
+        "traces": lambda: run.traces(Gap()), "recipe.json": run.arrays,
+    }  # fmt: skip
+    with pytest.raises(TurncoatError, match="it is not what was stored"):
+        read[name]()
 
 
 def test_a_file_that_nobody_stored_is_not_read(store: Store) -> None:
-    store.save_traces("o", ARM, 0, Gap(), TRACES)
-    folder = store.run("o", ARM, 0)
+    run_of(store).save_traces(Gap(), TRACES)
+    folder = folder_of(store)
     (folder / "SHA256SUMS").unlink()
     with pytest.raises(TurncoatError, match="has no digest in"):
-        store.load_traces("o", ARM, 0, Gap())
+        run_of(store).traces(Gap())
 
 
 def test_what_is_stored_again_is_read_again_and_a_kill_between_digest_and_file_does_no_harm(store: Store) -> None:
-    store.save_traces("o", ARM, 0, Gap(), TRACES)
-    with (store.run("o", ARM, 0) / "SHA256SUMS").open("a") as out:
-        out.write(f"{'0' * 64}  {leaf(Gap())}\n")  # of a file that never came
-    assert store.load_traces("o", ARM, 0, Gap()) is not None
-    store.save_traces("o", ARM, 0, Gap(), Traces({"steps": np.arange(3)}))
-    stored = store.load_traces("o", ARM, 0, Gap())
+    run_of(store).save_traces(Gap(), TRACES)
+    with (folder_of(store) / "SHA256SUMS").open("a") as out:
+        out.write(f"{'0' * 64}  {LEAF}\n")  # of a file that never came
+    assert run_of(store).traces(Gap()) is not None
+    run_of(store).save_traces(Gap(), Traces({"steps": np.arange(3)}))
+    stored = run_of(store).traces(Gap())
     assert stored is not None and stored["steps"].tolist() == [0, 1, 2]
 
 
@@ -243,34 +290,34 @@ def test_what_is_stored_again_is_read_again_and_a_kill_between_digest_and_file_d
 )
 def test_arrays_come_back_as_they_were_however_they_lie_in_memory(store: Store, laid: Any) -> None:
     array = laid(np.arange(24, dtype=np.float32).reshape(4, 6))
-    store.save_subject("o", ARM, 0, {"w": array}, [])
-    np.testing.assert_array_equal(store.load_subject("o", ARM, 0)["w"], array)
-    store.save_traces("o", ARM, 0, Gap(), Traces({"x": array[:, 0]}))
-    stored = store.load_traces("o", ARM, 0, Gap())
+    run_of(store).save({"w": array}, [])
+    np.testing.assert_array_equal(run_of(store).subject()["w"], array)
+    run_of(store).save_traces(Gap(), Traces({"x": array[:, 0]}))
+    stored = run_of(store).traces(Gap())
     assert stored is not None
     np.testing.assert_array_equal(stored["x"], array[:, 0])
 
 
 def test_what_is_not_finite_is_null_in_every_json(store: Store) -> None:
-    store.save_subject("o", ARM, 0, WEIGHTS, [{"loss": float("nan")}, {"loss": float("inf")}])
-    text = (store.run("o", ARM, 0) / "metrics.jsonl").read_text()
+    run_of(store).save(WEIGHTS, [{"loss": float("nan")}, {"loss": float("inf")}])
+    text = (folder_of(store) / "metrics.jsonl").read_text()
     assert [json.loads(line, parse_constant=pytest.fail) for line in text.splitlines()] == [{"loss": None}] * 2
-    assert all(np.isnan(row["loss"]) for row in store.metrics("o", ARM, 0))
-    store.save_verdicts("o", [{"finding": "invalid", "low": float("-inf")}])
+    assert all(np.isnan(row["loss"]) for row in run_of(store).log())
+    store.save_verdicts("o", [verdict_row("o", None, replace(VERDICT, low=float("-inf")))])
     assert json.loads((store.root / "o" / "verdicts.json").read_text(), parse_constant=pytest.fail)[0]["low"] is None
 
 
 def test_asked_runs_are_known_before_and_after_they_fail(store: Store) -> None:
-    store.ask("o", ARM, 4)
-    assert (store.asked("o", ARM), store.seeds("o", ARM)) == ([4], [])
-    store.save_failure("o", ARM, 4, "ValueError: why\n\nTraceback ...")
-    assert store.failure("o", ARM, 4) == store.failure("o", ARM, 4, Gap()) == "ValueError: why"
-    store.save_subject("o", ARM, 4, WEIGHTS, [])
-    assert store.failure("o", ARM, 4) is None and store.seeds("o", ARM) == [4]
-    store.save_failure("o", ARM, 4, "KeyError: other", Gap())
-    assert store.failure("o", ARM, 4) is None and store.failure("o", ARM, 4, Gap()) == "KeyError: other"
-    store.save_traces("o", ARM, 4, Gap(), TRACES)
-    assert store.failure("o", ARM, 4, Gap()) is None
+    run_of(store, seed=4).ask()
+    assert (store.asked(ORGANISM, ARM), store.seeds(ORGANISM, ARM)) == ([4], [])
+    run_of(store, seed=4).save_failure("ValueError: why\n\nTraceback ...")
+    assert run_of(store, seed=4).failure() == run_of(store, seed=4).failure(Gap()) == "ValueError: why"
+    run_of(store, seed=4).save(WEIGHTS, [])
+    assert run_of(store, seed=4).failure() is None and store.seeds(ORGANISM, ARM) == [4]
+    run_of(store, seed=4).save_failure("KeyError: other", Gap())
+    assert run_of(store, seed=4).failure() is None and run_of(store, seed=4).failure(Gap()) == "KeyError: other"
+    run_of(store, seed=4).save_traces(Gap(), TRACES)
+    assert run_of(store, seed=4).failure(Gap()) is None
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", '[{"finding": "proved"}]', "{}x"])
@@ -282,23 +329,23 @@ def test_damaged_verdicts_are_one_clear_line(store: Store, text: str) -> None:
 
 
 def test_damaged_metrics_are_one_clear_line(store: Store) -> None:
-    store.save_subject("o", ARM, 0, WEIGHTS, [{"loss": 1.0}])
-    path = store.run("o", ARM, 0) / "metrics.jsonl"
+    run_of(store).save(WEIGHTS, [{"loss": 1.0}])
+    path = folder_of(store) / "metrics.jsonl"
     path.write_text(path.read_text()[:-4])
     seal(path.parent)
     with pytest.raises(TurncoatError, match=r"metrics\.jsonl is damaged"):
-        store.metrics("o", ARM, 0)
+        run_of(store).log()
 
 
 @pytest.mark.parametrize(
     ("text", "says"), [(json.dumps({"is": "Recipe", "fine": 0.0}), "holds another recipe"), ("{", "cannot be read")]
 )
 def test_weights_of_another_recipe_are_refused(store: Store, text: str, says: str) -> None:
-    store.save_subject("o", ARM, 0, WEIGHTS, [])
-    (store.run("o", ARM, 0) / "recipe.json").write_text(text)
-    seal(store.run("o", ARM, 0))
+    run_of(store).save(WEIGHTS, [])
+    (folder_of(store) / "recipe.json").write_text(text)
+    seal(folder_of(store))
     with pytest.raises(TurncoatError, match=says):
-        store.load_subject("o", ARM, 0)
+        run_of(store).subject()
 
 
 # -- writing ---------------------------------------------------------------------------------------------------
@@ -331,7 +378,7 @@ def test_a_kill_at_any_moment_leaves_the_old_file_or_the_new(tmp_path: Path) -> 
     """A child rewrites one file without end, each time with one repeated byte; it is killed, ten times over."""
     path = tmp_path / "file"
     program = (
-        "import sys, itertools; from pathlib import Path; from turncoat.store import write\n"
+        "import sys, itertools; from pathlib import Path; from turncoat.store.files import write\n"
         "for turn in itertools.count(): write(Path(sys.argv[1]), bytes([turn % 256]) * 1_000_000)"
     )
     for attempt in range(10):
@@ -357,9 +404,9 @@ def test_a_run_killed_before_its_weights_counts_as_not_trained(store: Store, mon
 
     monkeypatch.setattr(os, "replace", killed)
     with pytest.raises(KeyboardInterrupt):
-        store.save_subject("o", ARM, 0, WEIGHTS, [])
-    assert not store.has_subject("o", ARM, 0)
-    assert store.seeds("o", ARM) == []
+        run_of(store).save(WEIGHTS, [])
+    assert not run_of(store).trained
+    assert store.seeds(ORGANISM, ARM) == []
 
 
 # -- house rules -----------------------------------------------------------------------------------------------

@@ -1,0 +1,221 @@
+"""From what was observed to verdicts: reads the store, and runs no model."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from turncoat import registration
+from turncoat.boundary import user_code
+from turncoat.core import (
+    EXPLORATORY,
+    Arm,
+    Claim,
+    Finding,
+    Organism,
+    Readout,
+    Recipe,
+    Row,
+    TurncoatError,
+    Verdict,
+    VerdictRow,
+    claim_id,
+    lineage,
+    verdict_row,
+)
+from turncoat.store import Run, Store
+
+Wanted = Callable[[Arm, int], bool]  # which runs are judged, by arm and seed
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """One number a seed, and of every seed that was asked for and gave none, why."""
+
+    values: Mapping[int, float]
+    lost: tuple[str, ...] = ()
+    failed: bool = False  # one of them raised, and is not only still to be done
+    sources: frozenset[str] = frozenset()  # names of the places that its traces are from
+    untestable: str | None = None
+
+    @property
+    def nothing(self) -> bool:
+        """Nothing was observed, and nothing went wrong: it was not run."""
+        return not self.values and not self.failed
+
+
+@user_code()
+def estimates(
+    organism: Organism, arm: Arm, readout: Readout, store: Store, wanted: Wanted = lambda arm, seed: True
+) -> Estimates:
+    """What every run of an arm that was asked for gives."""
+    values: dict[int, float] = {}
+    lost: list[str] = []
+    sources: set[str] = set()
+    failed, assay = False, readout.assay
+    for run in asked(organism, arm, store, wanted):
+        whose = f"{arm.name}, seed {run.seed}"
+        if (why := run.failure(assay)) is not None:
+            failed = True
+            lost.append(f"{whose}: {why}")
+        elif (reason := run.untestable(assay)) is not None:
+            return Estimates({}, sources=frozenset(sources), untestable=reason)
+        elif (holder := run.holder(assay)) is not None and (traces := run.traces(assay)) is not None:
+            value = float(readout.estimate(traces))
+            if np.isfinite(value):
+                values[run.seed] = value
+            else:
+                failed = True
+                lost.append(f"{whose}: its estimate is not a finite number")
+            sources.add(holder.name)
+        elif run.dropped:
+            lost.append(f"{whose} was not observed, and its weights are not kept")
+        elif run.trained:
+            lost.append(f"{whose} is trained and not observed yet")
+        else:
+            lost.append(f"{whose} was asked for and is not finished")
+    return Estimates(values, tuple(lost), failed, frozenset(sources))
+
+
+def asked(organism: Organism, arm: Arm, store: Store, wanted: Wanted) -> list[Run]:
+    """The runs of an arm that were asked for and are wanted."""
+    runs = (store.run(organism, arm, seed) for seed in store.known(organism, arm) if wanted(arm, seed))
+    return [run for run in runs if run.asked]
+
+
+def judge(organism: Organism, store: Store, wanted: Wanted | None = None) -> list[VerdictRow]:
+    """One row for each claim, then one for each row of the table that no claim answers. Loads no model.
+
+    Runs of the seeds for which claims are registered are judged apart, as `replication`, and all others together.
+    `wanted`: judge only these of the others.
+    """
+    registered = registration.load(organism.name)
+    fresh_seeds = registration.seeds_of(registered)
+    same = same_data(organism, store)
+    first = Judge(
+        organism, store, lambda a, s: s not in fresh_seeds and same(a, s) and (wanted is None or wanted(a, s))
+    )
+    again = Judge(organism, store, lambda a, s: s in fresh_seeds and same(a, s), registered)
+
+    rows = []
+    for claim in organism.claims:
+        verdict, source = first.verdict(claim)
+        row = verdict_row(organism.name, claim.row, verdict, claim.statement, claim_id(organism, claim), source)
+        replicated = again.verdict(claim)[0] if fresh_seeds else Verdict(Finding.NOT_RUN)
+        if replicated.finding not in (Finding.NOT_RUN, Finding.NOT_TESTABLE):
+            row["replication"] = replicated.as_json()
+            runs = {name: again.observed(organism.arm(name), claim) for name in (claim.arm, claim.control) if name}
+            row["standing"] = registration.standing(organism, claim, runs) or shipped_standing(store, row)
+        rows.append(row)
+    for criterion in Row:
+        if criterion not in {claim.row for claim in organism.claims}:
+            if criterion in organism.not_applicable:
+                answer = Verdict(Finding.NOT_TESTABLE, because=organism.not_applicable[criterion])
+            else:
+                answer = Verdict(Finding.NOT_RUN, because=criterion.unanswered)
+            rows.append(verdict_row(organism.name, criterion, answer))
+    return rows
+
+
+def shipped_standing(store: Store, row: VerdictRow) -> str:
+    """Where there is no git: as it was found where there was one, if that was of these very numbers."""
+    with contextlib.suppress(TurncoatError):  # damaged verdicts are about to be written anew
+        for known in store.load_verdicts(row["organism"]) or []:
+            if known["id"] == row["id"] and known["replication"] == row["replication"]:
+                return known["standing"]
+    return EXPLORATORY
+
+
+class Judge:
+    """The verdicts on an organism's claims over some of its runs."""
+
+    def __init__(
+        self, organism: Organism, store: Store, wanted: Wanted, registered: registration.Claims | None = None
+    ) -> None:
+        self.organism, self.store, self.wanted, self.registered = organism, store, wanted, registered or {}
+        self.arms = {arm.name: arm for arm in organism.all_arms()}
+        self.known: dict[str, tuple[Verdict, str]] = {}
+
+    def verdict(self, claim: Claim) -> tuple[Verdict, str]:
+        """The verdict, and the names of the places that its traces are from."""
+        key = claim_id(self.organism, claim)
+        if key not in self.known:
+            self.known[key] = self.fresh(claim)
+        return self.known[key]
+
+    def fresh(self, claim: Claim) -> tuple[Verdict, str]:
+        from turncoat import stats
+
+        arm = self.arms[claim.arm]
+        unit = getattr(arm.recipe, "unit", "training run")
+        both = [
+            estimates(self.organism, self.arms[name], claim.readout, self.store, self.wanted)
+            for name in (claim.arm, claim.control)
+            if name is not None
+        ]
+        for each in both:
+            if each.untestable is not None:
+                return Verdict(Finding.NOT_TESTABLE, unit=unit, because=each.untestable), ""
+        if any(each.nothing for each in both):
+            return Verdict(Finding.NOT_RUN, unit=unit, because="not observed yet"), ""
+        preconditions = [(each.statement, self.verdict(each)[0].finding) for each in claim.preconditions]
+        lost = [why for each in both for why in each.lost] + self.never_asked(claim)
+        values = [list(each.values.values()) for each in both]
+        control = None if claim.control is None else values[1]
+        found = stats.judge(claim, values[0], control, preconditions, claim.readout.bounds, unit, lost)
+        return found, " + ".join(sorted(frozenset().union(*(each.sources for each in both))))
+
+    def never_asked(self, claim: Claim) -> list[str]:
+        """Runs that the claim was registered for, and that nobody asked for since."""
+        seeds = self.registered.get(claim_id(self.organism, claim), {}).get("seeds", {})
+        there = {name: self.store.asked(self.organism, self.arms[name]) for name in seeds}
+        return [
+            f"{name}, seed {seed} was registered and never run"
+            for name, wanted in seeds.items()
+            for seed in wanted
+            if seed not in there[name]
+        ]
+
+    def observed(self, arm: Arm, claim: Claim) -> dict[int, Run]:
+        """The runs of an arm that hold a claim's traces, by seed."""
+        runs = asked(self.organism, arm, self.store, self.wanted)
+        return {run.seed: run for run in runs if run.holder(claim.readout.assay) is not None}
+
+
+def check_observed(organism: Organism, store: Store) -> None:
+    """Raises TurncoatError where nothing was ever asked for, so that there is nothing to judge, verify or report."""
+    if not any(store.asked(organism, arm) for arm in organism.all_arms()):
+        others = "".join(f", nor in the {place.name}" for place in store.fallbacks)
+        raise TurncoatError(
+            f"there is no run of {organism.name} in {store.root}{others}; run `turncoat run {organism.name}` first, or "
+            "give another --store"
+        )
+
+
+def same_data(organism: Organism, store: Store) -> Wanted:
+    """Runs that were trained on other data are another population, and never pooled: which runs belong to the one that
+    is judged. That is the one that the user's own store has, before its fallbacks."""
+    trained_on: dict[tuple[str, int], str] = {}
+    own: list[str] = []
+    for arm in organism.all_arms():
+        if reads_data(arm.recipe):
+            for run in asked(organism, arm, store, lambda arm, seed: True):
+                if by := run.provenance():
+                    data = json.dumps(by.get("data"), sort_keys=True)
+                    trained_on[arm.name, run.seed] = data
+                    own += [data] if run.facts[0][0] is store.own else []
+    kinds = Counter(own) or Counter(trained_on.values())
+    if len(set(trained_on.values())) < 2:
+        return lambda arm, seed: True
+    chosen = kinds.most_common(1)[0][0]
+    return lambda arm, seed: trained_on.get((arm.name, seed), chosen) == chosen
+
+
+def reads_data(recipe: Recipe) -> bool:
+    """Whether a recipe, or one that it builds on, reads data that is not in it."""
+    return any(hasattr(one, "data") for one in lineage(recipe))
