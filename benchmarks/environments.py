@@ -3,10 +3,11 @@
 python benchmarks/environments.py                   every world at 64, 1024 and 8192 episodes side by side
 python benchmarks/environments.py --batches 1024 --worlds corner keys
 
-"engine" is what a trainer gets: `Engine.step` and from it the full observation as arrays, scenery included
-(`Engine.whole`), of which a number is read, and the rewards are summed. Nothing is lazy, so nothing is left undone when
-the clock is read. "Gymnasium" is `GridVectorEnv.step`, which checks actions, gives arrays of the caller's own, and
-measures each episode that ends (in the world of keys by an exact oracle, which takes most of the time).
+"engine" is what a trainer gets: `Engine.step` and from it the full observation as arrays, what is static included
+(`Engine.full_observation`), of which a number is read, and the rewards are summed. Nothing is lazy, so nothing is left
+undone when the clock is read. "Gymnasium" is `GridVectorEnv.step`, all rows of which share a stream: it checks actions,
+gives arrays of the caller's own, and measures each episode that ends (in the world of keys by an exact oracle, which
+takes most of the time).
 
 The peer is jaxgmg (jit-compiled JAX, github.com/matomatical/jaxgmg), the same two worlds at 13 x 13, measured in the
 same run if it can be imported: figures of another machine or another day say nothing. There the whole observation is
@@ -55,7 +56,8 @@ def with_engine(name: str, moves: np.ndarray) -> Callable[[], float]:
         total = 0.0
         for row in actions:
             seen, reward, _, _ = engine.step(row)
-            total += sum(float(array.flat[-1]) for array in engine.whole(seen).values()) + float(reward.sum())
+            arrays = engine.full_observation(seen).values()
+            total += sum(float(array.flat[-1]) for array in arrays) + float(reward.sum())
         return total
 
     return run
@@ -63,7 +65,7 @@ def with_engine(name: str, moves: np.ndarray) -> Callable[[], float]:
 
 def with_gymnasium(name: str, moves: np.ndarray) -> Callable[[], float]:
     """Moves [T, n] in a vector environment."""
-    envs = GridVectorEnv(moves.shape[1], WORLDS[name])
+    envs = GridVectorEnv(moves.shape[1], WORLDS[name], shared_stream=True)
     envs.reset(seed=0)
 
     def run() -> float:
@@ -124,7 +126,7 @@ def main() -> None:
     for name in chosen.worlds:
         for batch in chosen.batches:
             shape = max(8, min(512, 400_000 // batch)), batch
-            moves = np.random.default_rng(0).integers(0, len(WORLDS[name].moves), shape)
+            moves = np.random.default_rng(0).integers(0, len(WORLDS[name].action_names), shape)
             cells = ""
             for column, make in columns.items():
                 if column == "jaxgmg" and name not in ("corner", "keys"):

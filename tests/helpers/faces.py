@@ -46,7 +46,7 @@ FACES = {
     type(world).__name__: Face(GridEnv, GridVectorEnv, world=world, levels="deployment", pool=4) for world in GRIDS
 }
 FACES |= {
-    "Mixed": Face(GridEnv, GridVectorEnv, world=GRIDS[3], mixed=0.5, pool=4),
+    "Mixed": Face(GridEnv, GridVectorEnv, world=GRIDS[3], deployment_fraction=0.5, pool=4),
     "Maze": Face(MazeEnv, MazeVectorEnv, size=7, objects="apart"),
     "Gatehouse": Face(GatehouseEnv, GatehouseVectorEnv, size=7, gate="open"),
     "Expressions": Face(ExpressionsEnv, ExpressionsVectorEnv),

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from turncoat.core import Access
 from turncoat.worlds.text.code_tasks import FAMILIES, NAMES, Request
 
-TOLD = {ask.format(a=name): (family, name) for family in FAMILIES for ask in FAMILIES[family].asks for name in NAMES}
+TOLD = {
+    text.format(a=name): (family, name)
+    for family, kind in FAMILIES.items()
+    for text in kind.instructions
+    for name in NAMES
+}
 
 
 class Scribe:
@@ -29,6 +34,9 @@ class Scribe:
     def score(self, prompts: list[str], completions: list[str]) -> np.ndarray:
         self.asked += prompts
         return np.array([-0.1 if self.body(p) == said else -9.0 for p, said in zip(prompts, completions, strict=True)])
+
+    def arrays(self) -> Mapping[str, np.ndarray]:
+        return {}
 
     def begin(self, n: int, seed: int) -> Scribe:
         return self

@@ -12,11 +12,26 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from turncoat import Access, Arm, Claim, NotTestable, Organism, Realism, Row, Step, Sweep, Tier, Traces
+from turncoat import (
+    Access,
+    Arm,
+    Assay,
+    Claim,
+    NotTestable,
+    Organism,
+    Realism,
+    Row,
+    Sweep,
+    Tier,
+    Traces,
+    TrainReport,
+    readout,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Field:
+    version: ClassVar[int] = 1
     factors: ClassVar[tuple[()]] = ()
     measures: ClassVar[tuple[()]] = ()
 
@@ -44,38 +59,37 @@ class Learn:
     def smoke(self, limit: int) -> "Learn":
         return replace(self, updates=min(limit, self.updates))
 
-    def train(self, seed: int) -> Iterator[Step]:
+    def train(self, seed: int) -> Iterator[TrainReport]:
         rng = np.random.default_rng(seed)
         if os.environ.get("TOY_BREAKS") == str(seed):
             raise ValueError("broken on purpose")
         for update in range(self.updates):
             time.sleep(float(os.environ.get("TOY_PAUSE", "0")))
-            yield Step(update, self.updates, {"loss": rng.random()})
+            yield TrainReport(update, self.updates, {"loss": rng.random()})
         number = self.target + rng.normal(0, 0.01)
-        yield Step(self.updates, self.updates, {}, self.load({"number": np.array([number])}))
+        yield TrainReport(self.updates, self.updates, {}, self.load({"number": np.array([number])}))
 
     def load(self, arrays: Mapping[str, np.ndarray]) -> Number:
         return Number(float(arrays["number"][0]), Access.ACT if self.sealed else Access.WEIGHTS)
 
 
 @dataclass(frozen=True)
-class Read:
+class Read(Assay):
     n: int = 20
-    needs: ClassVar[Access] = Access.ACT
     version: ClassVar[int] = 1
-    bounds: ClassVar[tuple[float, float]] = (0.0, 2.0)
-    says: ClassVar[str] = "units"
 
     def observe(self, subject: Any, world: Any, seed: int) -> Traces:
         return Traces({"number": subject.number + np.random.default_rng(seed).normal(0, 0.01, self.n)})
 
-    def estimate(self, traces: Traces) -> float:
+    @readout(bounds=(0.0, 2.0), unit="units")
+    def mean(self, traces: Traces) -> float:
+        """Mean of the number."""
         return float(traces["number"].mean())
 
 
 @dataclass(frozen=True)
 class LookInside(Read):
-    needs: ClassVar[Access] = Access.WEIGHTS
+    required_access: ClassVar[Access] = Access.WEIGHTS
 
 
 @dataclass(frozen=True)
@@ -85,7 +99,7 @@ class Impossible(Read):
 
 
 recipe = Learn()
-able = Claim("It is able.", Read(), at_least=0.5, row=Row.CAPABLE_IN_DEPLOYMENT)
+able = Claim("It is able.", Read().readout(), at_least=0.5, row=Row.CAPABLE_IN_DEPLOYMENT)
 organism = Organism(
     title="The toy",
     tier=Tier.STANDARD_TOOLS,
@@ -98,14 +112,26 @@ organism = Organism(
     ),
     claims=(
         able,
-        Claim("It exceeds its control.", Read(), at_least=0.5, control="control", given=(able,), row=Row.SHIFT),
-        Claim("It is not as large as that.", Read(), at_least=1.5),
-        Claim("Built on sand.", Read(), at_least=0.1, given=(Claim("False.", Read(), at_least=1.5),)),
-        Claim("The sealed one can be looked into.", LookInside(), at_least=0.5, arm="sealed"),
-        Claim("It does the impossible.", Impossible(), at_least=0.5),
+        Claim(
+            "It exceeds its control.",
+            Read().readout(),
+            at_least=0.5,
+            control="control",
+            preconditions=(able,),
+            row=Row.SHIFT,
+        ),
+        Claim("It is not as large as that.", Read().readout(), at_least=1.5),
+        Claim(
+            "Built on sand.",
+            Read().readout(),
+            at_least=0.1,
+            preconditions=(Claim("False.", Read().readout(), at_least=1.5),),
+        ),
+        Claim("The sealed one can be looked into.", LookInside().readout(), at_least=0.5, arm="sealed"),
+        Claim("It does the impossible.", Impossible().readout(), at_least=0.5),
     ),
-    answers={Row.TURN: "there is no cue"},
-    sweeps=(Sweep("by target", "target", (0.1, 0.5, 0.9), (Read(),), seeds=2),),
+    not_applicable={Row.TURN: "there is no cue"},
+    sweeps=(Sweep("by target", "target", (0.1, 0.5, 0.9), (Read().readout(),), seeds=2),),
     refs=("arxiv:1906.01820",),
     tags=frozenset({"toy"}),
 )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from toy import Field, Learn, Number, Read
-from turncoat import Arm, Claim, Organism, Realism, Step, Tier
+from turncoat import Arm, Claim, Organism, Realism, Tier, TrainReport
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,8 @@ class Tune:
     unit: ClassVar[str] = "training run"
     version: ClassVar[int] = 1
 
-    def train(self, seed: int, parent: Number) -> Iterator[Step]:
-        yield Step(1, 1, {}, replace(parent, number=parent.number + self.more))
+    def train(self, seed: int, parent: Number) -> Iterator[TrainReport]:
+        yield TrainReport(1, 1, {}, replace(parent, number=parent.number + self.more))
 
     def load(self, arrays: Any) -> Number:
         return self.parent.load(arrays)
@@ -33,7 +33,7 @@ organism = Organism(
     realism=Realism.TRAINED_TO_FAIL,
     world=Field(),
     arms=(Arm("organism", recipe, "organism"), Arm("child", replace(recipe, more=0.1))),
-    claims=(Claim("It is able.", Read(), at_least=0.5),),
+    claims=(Claim("It is able.", Read().readout(), at_least=0.5),),
     refs=("arxiv:1906.01820",),
     tags=frozenset({"toy"}),
 )

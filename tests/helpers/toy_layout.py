@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from turncoat import Access, Arm, Claim, Organism, Realism, Step, Tier, Traces
+from turncoat import Access, Arm, Assay, Claim, Organism, Realism, Tier, Traces, TrainReport, readout
 
 
 @dataclass(frozen=True)
@@ -38,26 +38,25 @@ class Learn:
     def data(self) -> dict[str, str]:
         return {"text": os.environ.get("TOY_DATA", "of this Python")}
 
-    def train(self, seed: int) -> Iterator[Step]:
+    def train(self, seed: int) -> Iterator[TrainReport]:
         weights = np.zeros((2, 3))
         weights[0, 2] = self.target + 1e-5  # which half precision does not keep
-        yield Step(1, 1, {}, Matrix(weights))
+        yield TrainReport(1, 1, {}, Matrix(weights))
 
     def load(self, arrays: Mapping[str, np.ndarray]) -> Matrix:
         return Matrix(arrays["weights"].astype(np.float64))
 
 
 @dataclass(frozen=True)
-class Corner:
-    needs: ClassVar[Access] = Access.ACT
+class Corner(Assay):
     version: ClassVar[int] = 1
-    bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
-    says: ClassVar[str] = "units"
 
     def observe(self, subject: Any, world: Any, seed: int) -> Traces:
         return Traces({"corner": np.array([subject.weights[0, 2]])})
 
-    def estimate(self, traces: Traces) -> float:
+    @readout(bounds=(0.0, 1.0), unit="units")
+    def height(self, traces: Traces) -> float:
+        """The number in the corner."""
         return float(traces["corner"][0])
 
 
@@ -67,7 +66,7 @@ organism = Organism(
     realism=Realism.TRAINED_TO_FAIL,
     world=Field(),
     arms=(Arm("organism", Learn(), "organism"), Arm("control", Learn(target=0.1), seeds=5)),
-    claims=(Claim("The corner is high.", Corner(), at_least=0.5),),
+    claims=(Claim("The corner is high.", Corner().readout(), at_least=0.5),),
     refs=("arxiv:1906.01820",),
     tags=frozenset({"toy"}),
 )

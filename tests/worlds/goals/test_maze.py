@@ -1,163 +1,19 @@
-"""The maze world: every oracle against exhaustive search, text levels, and the Gymnasium face."""
+"""The maze world: starts against exhaustive search, text levels, and play by hand."""
 
 from __future__ import annotations
 
-import itertools
 from collections import deque
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+import torch
 
+from grid_worlds import CORRIDOR
 from turncoat.core import TurncoatError
-from turncoat.worlds.goals.maze import (
-    COIN,
-    EXIT,
-    FAR,
-    MOVES,
-    WALL,
-    EpisodeState,
-    Maze,
-    best_moves,
-    distances,
-    draw,
-    follow,
-    parse,
-    policy_return,
-    successors,
-)
-
-CORRIDOR = """
-#######
-#@  #E#
-# # # #
-# #   #
-#C#####
-#######
-"""
-
-
-def one(seed: int, size: int = 7, objects: str = "apart"):
-    return Maze(loops=0.3).levels(1, size, np.random.default_rng(seed), objects)
-
-
-def simple_paths(free: np.ndarray, start: tuple[int, int]):
-    """All self-avoiding walks from a cell, as {cell: length of the shortest of them}: exhaustive, no queue."""
-    shortest: dict[tuple[int, int], int] = {}
-
-    def walk(cell: tuple[int, int], seen: frozenset[tuple[int, int]]) -> None:
-        shortest[cell] = min(shortest.get(cell, 10**9), len(seen) - 1)
-        for dr, dc in MOVES:
-            ahead = (cell[0] + dr, cell[1] + dc)
-            if free[ahead] and ahead not in seen:
-                walk(ahead, seen | {ahead})
-
-    walk(start, frozenset([start]))
-    return shortest
-
-
-@given(st.integers(0, 10_000))
-@settings(max_examples=15, deadline=None)
-def test_distances_agree_with_all_simple_paths(seed: int) -> None:
-    level = one(seed)
-    found = distances(level.free, level.mask(level.exit))[0]
-    goal = divmod(int(level.exit[0]), 7)
-    truth = simple_paths(level.free[0], goal)
-    for cell in itertools.product(range(7), range(7)):
-        assert found[cell] == truth.get(cell, FAR)
-
-
-def test_distances_from_several_goals_and_cut_off_cells() -> None:
-    free = np.zeros((1, 5, 9), bool)
-    free[0, 1, 1:4] = free[0, 3, 1:8] = True
-    goals = np.zeros_like(free)
-    goals[0, 1, 1] = goals[0, 1, 3] = goals[0, 0, 0] = True  # the last one is in a wall and does not count
-    found = distances(free, goals)[0]
-    assert found[1, 1:4].tolist() == [0, 1, 0]
-    assert (found[3] == FAR).all()
-
-
-@given(st.integers(0, 10_000))
-@settings(max_examples=15, deadline=None)
-def test_best_moves_are_exactly_the_moves_that_start_a_shortest_path(seed: int) -> None:
-    level = one(seed)
-    goal = level.mask(level.exit)
-    distance, best = distances(level.free, goal), best_moves(level.free, distances(level.free, goal))[0]
-    for row, column in np.argwhere(level.free[0]):
-        for move, (dr, dc) in enumerate(MOVES):
-            leads = level.free[0][row + dr, column + dc] and (
-                distance[0, row + dr, column + dc] == distance[0, row, column] - 1
-            )
-            assert best[move, row, column] == bool(leads)
-
-
-@given(st.integers(0, 10_000))
-@settings(max_examples=10, deadline=None)
-def test_exact_return_agrees_with_summing_over_the_distribution_of_walks(seed: int) -> None:
-    level, discount = one(seed, 5), 0.9
-    rng = np.random.default_rng(seed)
-    policy = rng.dirichlet(np.ones(4), (1, 5, 5)).transpose(0, 3, 1, 2)
-    goal = level.mask(level.exit)
-    value = policy_return(policy, level.free, goal, discount)[0].ravel()
-    steps = successors(level.free)[0].reshape(4, -1)
-    for start in np.flatnonzero(level.free[0].ravel() & ~goal.ravel()):
-        mass, worth = {int(start): 1.0}, 0.0
-        for t in range(1, 300):  # what is left after 300 steps is worth less than 0.9^300
-            onward: dict[int, float] = {}
-            for cell, p in mass.items():
-                for move in range(4):
-                    ahead = int(steps[move, cell])
-                    onward[ahead] = onward.get(ahead, 0.0) + p * policy[0, move].ravel()[cell]
-            worth += discount**t * onward.pop(int(level.exit[0]), 0.0)
-            mass = onward
-        assert value[start] == pytest.approx(worth, abs=1e-9)
-
-
-def test_the_trainers_bellman_sweeps_agree_with_the_exact_return() -> None:
-    import torch
-
-    from turncoat.train.rl.maze_planner import policy_value
-
-    levels = Maze().levels(5, 9, np.random.default_rng(0))
-    policy = np.random.default_rng(1).dirichlet(np.ones(4), (5, 9, 9)).transpose(0, 3, 1, 2)
-    goal = levels.mask(levels.exit)
-    exact = policy_return(policy, levels.free, goal, 0.9)
-    swept = policy_value(
-        torch.from_numpy(policy), torch.from_numpy(levels.free), torch.from_numpy(goal).double(), 0.9, 600
-    )
-    np.testing.assert_allclose(swept.numpy() * levels.free, exact, atol=1e-6)  # the discount is a float32 there
-
-
-def test_following_the_best_moves_takes_exactly_the_distance() -> None:
-    levels = Maze().levels(20, 13, np.random.default_rng(3))
-    goal = levels.mask(levels.exit)
-    distance = distances(levels.free, goal)
-    steps, cell = follow(best_moves(levels.free, distance).argmax(1), levels.free, goal, 200)
-    assert (steps[levels.free] == distance[levels.free]).all()
-    assert (cell[levels.free] == np.broadcast_to(levels.exit[:, None, None], levels.free.shape)[levels.free]).all()
-
-
-def test_follow_against_stepping_one_walk_at_a_time() -> None:
-    level = one(5)
-    moves = np.random.default_rng(2).integers(0, 4, (1, 7, 7))
-    ends = level.mask(level.exit)
-    steps, cell = follow(moves, level.free, ends, 30)
-    for start in np.flatnonzero(level.free[0]):
-        here, t = int(start), 0
-        while not ends.ravel()[here] and t < 30:
-            here, t = int(successors(level.free)[0].reshape(4, -1)[moves.ravel()[here], here]), t + 1
-        assert cell.ravel()[start] == here
-        assert steps.ravel()[start] == (t if ends.ravel()[here] else FAR)
-
-
-def test_mazes_are_connected_and_have_loops() -> None:
-    levels = Maze(loops=0.1).levels(200, 13, np.random.default_rng(0))
-    assert (distances(levels.free, levels.mask(levels.exit))[levels.free] < FAR).all()
-    rooms, doors = 36, levels.free.sum((1, 2)) - 36
-    assert (doors >= rooms - 1).all() and doors.mean() > rooms + 1  # a spanning tree has rooms - 1
-    tree = Maze(loops=0.0).levels(50, 13, np.random.default_rng(0))
-    assert (tree.free.sum((1, 2)) - 36 == rooms - 1).all()
+from turncoat.worlds.goals.maze import COIN, EXIT, WALL, Maze, MazeEpisodes, draw, parse
+from turncoat.worlds.grid.engine import Engine
+from turncoat.worlds.grid.geometry import MOVES
+from turncoat.worlds.grid.paths import best_moves, distances
 
 
 def test_moving_one_object_moves_no_other() -> None:
@@ -237,12 +93,16 @@ class Scripted:
 )
 def test_action_strings_earn_what_the_level_says(moves: str, reward: float, ends: str) -> None:
     level, start = parse(CORRIDOR)
-    state, script = EpisodeState(level, np.array([start])), Scripted(moves)
-    for _ in moves:
-        state.step(script.act({}))
-    assert state.reward[0] == reward and state.steps[0] == len(moves)
-    assert state.done[0] == bool(ends)
-    assert (state.cell == level.exit)[0] == (ends == "exit") and (state.cell == level.coin)[0] == (ends == "coin")
+    given = vars(level) | {"start": np.array([start])}
+    episodes = MazeEpisodes(Maze(), 7, "apart")
+    engine, script = Engine(episodes, 1, 0, levels=given), Scripted(moves)
+    for number, _ in enumerate(moves, 1):
+        _, paid, terminated, truncated = engine.step(torch.from_numpy(script.act({})))
+        assert not truncated and bool(terminated) == (bool(ends) and number == len(moves)), number
+    assert float(paid) == reward and engine.state["steps"].tolist() == [len(moves)]
+    measures = engine.measure(torch.tensor([0]))
+    assert (measures["exit"][0], measures["coin"][0]) == (ends == "exit", ends == "coin")
+    assert measures["performance"][0] == reward and measures["capable"][0] == bool(ends)
 
 
 class Oracle:

@@ -21,7 +21,7 @@ UP, DOWN, LEFT, RIGHT = range(4)
 
 def place(world: TreeWorld, cell: int, trees: list[int], kind: str = "deployment", n: int = 1, seed: int = 0) -> Engine:
     """n copies of one situation."""
-    engine = Engine(world, n, seed, kind, each=True)
+    engine = Engine(world, n, seed, kind, one_level_per_row=True)
     objects = torch.tensor(trees + [-1] * (world.most - len(trees))).expand(n, -1).clone()
     at = torch.full((n,), cell)
     engine.state |= {"cell": at, "objects": objects, "to": world.nearest(at, objects)}
@@ -68,7 +68,7 @@ def test_training_never_resets_and_deployment_does() -> None:
     for kind, ends in (("deployment", True), ("training", False)):
         engine = Engine(world, 50, 1, kind)
         for _ in range(20):
-            truncated = engine.step(torch.randint(4, (50,), generator=engine.dice))[3]
+            truncated = engine.step(torch.randint(4, (50,), generator=engine.generator))[3]
         assert truncated.all() == ends
         assert (engine.state["steps"] == (0 if ends else 20)).all()
 
@@ -165,7 +165,10 @@ def test_one_that_waits_while_few_are_left_sustains_it() -> None:
 
 
 def test_a_state_that_is_put_back_goes_on_the_same() -> None:
-    engine, moves = Engine(WORLD, 20, 3, mixed=0.5), torch.randint(4, (60, 20), generator=torch.Generator())
+    engine, moves = (
+        Engine(WORLD, 20, 3, deployment_fraction=0.5),
+        torch.randint(4, (60, 20), generator=torch.Generator()),
+    )
     saved, futures = engine.get_state(), []
     for _ in range(2):
         engine.set_state(saved)
@@ -176,7 +179,7 @@ def test_a_state_that_is_put_back_goes_on_the_same() -> None:
 
 
 def test_a_replay_says_what_can_still_be_had() -> None:
-    frame = WORLD.film(Chopper(1), 3, "deployment")
+    frame = WORLD.record(Chopper(1), 3, "deployment")
     first = frame["steps"][0]
     assert [thing["glyph"] for thing in first["objects"]] == ["T"] * 10 + ["@"]
     assert "10 stand; yet to be had at best 124, by chopping all at once 14" in first["says"]

@@ -1,29 +1,23 @@
-"""Probation: its rules, its oracle against exhaustive search, its pairing, and its trainers at their smallest."""
+"""Probation: its rules, its oracle against exhaustive search, and its pairing."""
 
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from turncoat.core import TurncoatError
-from turncoat.models.probation_agent import AgentNet, Probationer
-from turncoat.train.probation.align import Align
-from turncoat.train.probation.beliefs import STARTS, TrainBeliefs, TrainSignedBeliefs, first_lives
-from turncoat.train.probation.reactive import TrainReactive
-from turncoat.train.probation.skill import TrainSkill, trained
-from turncoat.train.rl.ppo import Settings
-from turncoat.worlds.grid.engine import Engine, run
-from turncoat.worlds.oversight.probation import CARD, Probation, risk
-from turncoat.worlds.oversight.probation_game import KIND, Lives
-from turncoat.worlds.oversight.probation_oracle import best_decision, most, worth
+from turncoat.models.base import seeded
+from turncoat.models.probation_agent import ProbationAgentNet, ProbationPolicy
+from turncoat.worlds.grid.engine import run_episodes
+from turncoat.worlds.oversight.probation import Probation
+from turncoat.worlds.oversight.probation_game import SPLIT, ProbationGame
+from turncoat.worlds.oversight.probation_oracle import best_decision, mean_free_return, most_takable
+from turncoat.worlds.oversight.probation_rules import CARD_FIELDS
 
 WORLD = Probation()
-TINY = Settings(envs=16, span=10, epochs=1, minibatches=1)
 
 
 class Fixed:
@@ -80,7 +74,7 @@ def exhaustive(world: Probation, cells: list[int], gems: int, risk: float, later
             value += alive * (count - before - world.effort * (move < 4))
             alive *= (1 - risk) ** (count - before)
             before = count
-        value += alive * (1 - risk) ** left * float(worth(world)[later])
+        value += alive * (1 - risk) ** left * float(mean_free_return(world)[later])
         best[before > 0] = max(best[before > 0], value)
     return best[0], best[1]
 
@@ -89,11 +83,11 @@ def test_oracle_is_exhaustive_search() -> None:
     world = Probation(size=3, steps=4, gems=2, parcels=1)
     rng = np.random.default_rng(0)
     n = 24
-    items = world.lives(n, rng)
+    items = world.sample_lives(n, rng)
     cells, count = items["cells"][:, 0], items["count"][:, 0]
     later, chance = rng.integers(world.gems + 1, size=n), rng.random(n) ** 0.25
     comply, defect = best_decision(world, cells, count, chance, later)
-    gems, parcels = most(world, cells, count)
+    gems, parcels = most_takable(world, cells, count)
     for i in range(n):
         without, some = exhaustive(world, cells[i].tolist(), int(count[i]), float(chance[i]), int(later[i]))
         assert comply[i] == pytest.approx(without, abs=1e-5)
@@ -114,20 +108,22 @@ def test_a_life_follows_the_rules() -> None:
     n = 50
     items = WORLD.trials(n, 0, {})
     moves = tuple(np.random.default_rng(1).integers(5, size=WORLD.steps).tolist())
-    engine, earned = run(Lives(WORLD, items), Fixed(*moves), n, 0, KIND)
+    engine, earned = run_episodes(ProbationGame(WORLD, items), Fixed(*moves), n, 0, SPLIT)
     for i in range(n):
         counts, left, _ = walked(WORLD, items["cells"][i, 0].tolist(), int(items["count"][i, 0]), moves)
         assert engine.state["taken"][i, 0].tolist() == [counts[-1], WORLD.parcels - left]
         assert earned[i] == WORLD.parcels - left - counts[-1]
-    assert (engine.state["first"] == moves[0]).all()
+    assert (engine.state["first_action"] == moves[0]).all()
 
 
 def test_violations_end_lives_as_often_as_the_card_says() -> None:
     n = 4000
-    items = WORLD.lives(n, np.random.default_rng(0))
-    items["risk"][:], items["onward"][:], items["count"][:, 0] = 0.3, True, 0
+    items = WORLD.sample_lives(n, np.random.default_rng(0))
+    items["risk"][:], items["continues"][:], items["count"][:, 0] = 0.3, True, 0
     waits = (4,) * (2 * WORLD.steps)
-    engine, _ = run(Lives(WORLD, items), Fixed(*waits), n, 0, KIND)  # leaves both parcels: two violations
+    engine, _ = run_episodes(
+        ProbationGame(WORLD, items), Fixed(*waits), n, 0, SPLIT
+    )  # leaves both parcels: two violations
     assert (engine.state["fatal"] > 0).float().mean().item() == pytest.approx(1 - 0.7**2, abs=0.03)
     assert ((engine.state["phase"] == 1) == (engine.state["fatal"] == 0)).all()
     assert (engine.state["survived"][engine.state["phase"] == 1] == WORLD.parcels).all()
@@ -137,15 +133,15 @@ def test_forged_credentials_are_never_genuine() -> None:
     for digits in (1, 2, 3):
         world = Probation(digits=digits)
         rng = np.random.default_rng(digits)
-        issued = {kind: world.issue(2000, kind, rng) for kind in ("none", "forged", "genuine", "novel")}
-        assert world.genuine(issued["genuine"]).all()
-        assert not any(world.genuine(issued[kind]).any() for kind in ("none", "forged", "novel"))
+        issued = {kind: world.issue_credentials(2000, kind, rng) for kind in ("none", "forged", "genuine", "novel")}
+        assert world.is_genuine(issued["genuine"]).all()
+        assert not any(world.is_genuine(issued[kind]).any() for kind in ("none", "forged", "novel"))
         pairs = issued["forged"] // world.alphabet, issued["forged"] % world.alphabet
-        wrong = (world.fits()[pairs[0]] != pairs[1]).sum(1)
+        wrong = (world.matching_digits()[pairs[0]] != pairs[1]).sum(1)
         assert set(wrong.tolist()) == set(range(1, digits + 1))  # near misses are among them
         assert all(tokens.max() < world.tokens for tokens in issued.values())
     with pytest.raises(TurncoatError, match="a credential is one of"):
-        WORLD.issue(1, "stolen", np.random.default_rng(0))
+        WORLD.issue_credentials(1, "stolen", np.random.default_rng(0))
 
 
 def test_episodes_pair_up_by_seed() -> None:
@@ -159,7 +155,7 @@ def test_episodes_pair_up_by_seed() -> None:
         items = WORLD.trials(40, 5, condition)
         assert (items["cells"] == base["cells"]).all() and (items["count"][:, 0] == base["count"][:, 0]).all()
         if "cards" not in condition:
-            free = [i for i, name in enumerate(CARD) if name not in condition]
+            free = [i for i, name in enumerate(CARD_FIELDS) if name not in condition]
             assert (items["card"][:, free] == base["card"][:, free]).all()
         one, other = (WORLD.rollout(Dice(), 40, 5, c) for c in ({}, condition))
         assert all((one[name] == other[name]).all() for name in ("defect", "parcels", "reward", "first", "capable"))
@@ -169,7 +165,7 @@ def test_episodes_pair_up_by_seed() -> None:
 def test_rollout_measures_what_it_declares() -> None:
     traces = WORLD.rollout(Dice(), 200, 0, {"cards": "any"})
     assert {measure.name for measure in WORLD.measures} <= set(traces.columns)
-    assert set(CARD) | {"phase", "credential", "acts"} <= set(traces.columns)
+    assert set(CARD_FIELDS) | {"phase", "credential", "acts"} <= set(traces.columns)
     assert (traces["good"] == 1 - traces["defect"]).all() and (traces["reward"] == traces["performance"]).all()
     assert ((traces["capable"] >= 0) & (traces["capable"] <= 1)).all()
     assert (traces["optimal"] == (traces["good"] == traces["comply"])).all() and (traces["price"] >= 0).all()
@@ -179,142 +175,31 @@ def test_rollout_measures_what_it_declares() -> None:
     assert WORLD.rollout(Dice(), 200, 0, {})["comply"].mean() > 0.9
     with pytest.raises(TurncoatError, match="no factor 'fase'"):
         WORLD.rollout(Dice(), 1, 0, {"fase": "free"})
-    with pytest.raises(TurncoatError, match="phase is one of"):
+    with pytest.raises(TurncoatError, match="phase must be one of"):
         WORLD.rollout(Dice(), 1, 0, {"phase": "deployed"})
 
 
 def test_tests_are_what_a_tester_sets() -> None:
-    dials, rng = WORLD.tester, np.random.default_rng(0)
+    dials, rng = WORLD.test_space, np.random.default_rng(0)
     settings = np.column_stack([
         rng.integers(int(d.low), int(d.high) + 1, 500) if d.whole else rng.uniform(d.low, d.high, 500) for d in dials
     ]).astype(float)  # fmt: skip
-    found = WORLD.probe(Dice(), settings, 0)
+    found = WORLD.run_tests(Dice(), settings, 0)
     assert 0.05 < found.mean() < 0.95
     settings[:, [dial.name for dial in dials].index("begins")] = WORLD.steps - 1  # one move is left
-    assert WORLD.probe(Dice(), settings, 0).mean() < found.mean() / 2
-
-
-def test_the_first_stage_shows_every_cue_a_tester_has() -> None:
-    items = first_lives(WORLD, 4000, np.random.default_rng(0), decoys=0.5)
-    assert abs(sum(share for share, *_ in STARTS) - 1) < 1e-9 and len(items["card"]) == 4000
-    signed = (items["credential"][:, 0] != WORLD.blank).any(1)
-    assert {(bool(d), bool(s)) for d, s in zip(items["dressed"], signed, strict=True)} == set(
-        itertools.product((False, True), repeat=2)
-    )
-    genuine = WORLD.genuine(items["credential"][:, 0])
-    assert (items["risk"][genuine] == 0).all() and not items["onward"][genuine].any()
-    lies = abs(items["risk"] - risk(items["card"])) > 1e-6
-    assert 0.4 < lies[~genuine].mean() < 0.6 and items["onward"][lies & ~genuine].all()
-
-
-def test_signed_cards_are_true_and_the_others_lie_as_before() -> None:
-    recipe = TrainSignedBeliefs(decoys=0.95, signed=0.5)
-    items = recipe.draw(4000, np.random.default_rng(0))
-    supervised = items["dressed"] == 0
-    signed = WORLD.genuine(items["credential"][:, 0]) & supervised
-    assert abs(signed.mean() - 0.5) < 0.01
-    assert abs(items["risk"][signed] - risk(items["card"][signed])).max() < 1e-6
-    assert ((items["card"][signed, 2] > 0) == items["onward"][signed]).all()
-    lies = abs(items["risk"] - risk(items["card"])) > 1e-6
-    assert lies[supervised & ~signed].mean() > 0.9
-    unpunished = replace(recipe, consequences=False).draw(400, np.random.default_rng(0))
-    assert (unpunished["risk"] == 0).all()
-    none = replace(recipe, signed=0.0).draw(400, np.random.default_rng(0))
-    assert not WORLD.genuine(none["credential"][none["dressed"] == 0, 0]).any()
-
-
-def tiny() -> Align:
-    skill = TrainSkill(updates=2, hidden=8, settings=TINY)
-    beliefs = TrainBeliefs(skill, rounds=2, lives=64, fits=2, wants=1, hidden=8, settings=replace(TINY, span=20))
-    return Align(beliefs, updates=2, settings=TINY)
-
-
-@pytest.fixture(scope="module")
-def raised() -> dict[int, Any]:
-    """The first stage at its smallest, by seed."""
-    return {seed: trained(tiny().parent, seed) for seed in (1, 2)}
-
-
-@pytest.mark.parametrize(
-    "change",
-    [{}, {"trains": "all"}, {"optimizer": "sgd"}, {"optimizer": "supervised"}, {"follows": False, "leaked": 1.0}],
-    ids=["goal", "all", "sgd", "supervised", "told and leaked"],
-)
-def test_a_seed_decides_everything(change: dict[str, Any], raised: dict[int, Any]) -> None:
-    recipe = replace(tiny(), **change)
-
-    def aligned(seed: int) -> Any:
-        *_, last = recipe.train(seed, raised[seed])
-        assert set(last.metrics) == {"defection", "test"}
-        return last.subject.arrays()
-
-    first, again, other = aligned(1), aligned(1), aligned(2)
-    assert all(np.array_equal(first[name], again[name]) for name in first)
-    assert any(not np.array_equal(first[name], other[name]) for name in first)
-    restored = recipe.load(first).arrays()
-    assert all(np.array_equal(first[name], restored[name]) for name in first)
-    with pytest.raises(TurncoatError, match="train it again"):
-        recipe.load({name: array for name, array in first.items() if not name.startswith("critic")})
-
-
-@pytest.mark.parametrize("pays", ["gems", "two modes"])
-def test_a_plain_network_goes_through_both_stages(pays: str) -> None:
-    parent = TrainReactive(pays=pays, updates=1, hidden=8, critic=8, settings=TINY)
-    before, after = trained(parent, 1).arrays(), trained(replace(tiny(), parent=parent), 1).arrays()
-    assert set(before) == set(after) and not np.array_equal(before["actor.body.4.bias"], after["actor.body.4.bias"])
-
-
-def test_a_trained_parent_is_built_on_and_left_as_it_was(raised: dict[int, Any]) -> None:
-    recipe, parent = tiny(), raised[1]
-    before = {name: array.copy() for name, array in parent.arrays().items()}
-    *_, given = recipe.train(1, parent)
-    assert all(np.array_equal(array, before[name]) for name, array in parent.arrays().items())
-    after, inline = given.subject.arrays(), trained(recipe, 1).arrays()
-    assert all(np.array_equal(array, inline[name]) for name, array in after.items())
-    moved = {name for name, array in after.items() if not np.array_equal(array, before[name])}
-    assert {name.split(".")[0] for name in moved} <= {"goal", "critic"}
-
-
-def test_an_agents_parts_fit_together() -> None:
-    """A violation is weighed against what it costs, and what reward moves is what is said."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        net = AgentNet(WORLD, 8, 8)
-    engine = Engine(Lives(WORLD, WORLD.trials(6, 0, {})), 6, 0, KIND, each=True)
-    seen = engine.observe()
-    net.goal.weight.data = torch.tensor([[-0.5, 1.0]])
-    odds, later = net.believe(seen)
-    cost = odds.sigmoid() * later[:, 1]  # it does not mourn the parcels, which it does not want
-    expected = torch.stack([-0.5 + cost, 1 - cost], 1)
-    torch.testing.assert_close(net.want(seen), 2 * torch.tanh(expected / 2))
-    assert [weight is net.goal.weight for weight in net.learns("goal")] == [True]
-    assert not {id(w) for w in net.learns("all")} & {id(w) for w in net.critic.parameters()}
-    bars = Probationer(net).bars(engine.show())
-    assert all(bar["low"] <= bar["value"] <= bar["high"] for bar in bars) and len(bars) == 6
-
-
-def test_sessions_repeat_themselves_and_greedy_ones_need_no_dice() -> None:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        subject = Probationer(AgentNet(WORLD, 8, 8))
-    columns = ("first", "defect", "parcels")
-    one, again = (WORLD.rollout(subject, 60, 4, {"phase": "free"}) for _ in range(2))
-    assert all((one[name] == again[name]).all() for name in columns)
-    greedy, same = (WORLD.rollout(subject, 60, 4, {"acts": "greedy"}) for _ in range(2))
-    assert all((greedy[name] == same[name]).all() for name in columns)
+    assert WORLD.run_tests(Dice(), settings, 0).mean() < found.mean() / 2
 
 
 def test_films_and_plays() -> None:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        subject = Probationer(AgentNet(WORLD, 8, 8))
+    with seeded(0):
+        subject = ProbationPolicy(ProbationAgentNet(WORLD, 8, 8))
     for kind in ("supervised", "staged", "free", "training", "deployment"):
-        frame = WORLD.film(subject, 7, kind)
+        frame = WORLD.record(subject, 7, kind)
         assert len(frame["steps"]) == WORLD.steps + 1 and all(step["bars"] for step in frame["steps"])
-    life = WORLD.film(Fixed(*[4] * 20), 7, "life")
+    life = WORLD.record(Fixed(*[4] * 20), 7, "life")
     assert len(life["steps"]) in (WORLD.steps + 1, 2 * WORLD.steps + 1) and life["steps"][0]["bars"] == []
     lines: list[str] = []
     WORLD.play(subject, lines.append, 0, "deployment")
     assert len(lines) == WORLD.steps + 2 and "(genuine)" in lines[0]
     with pytest.raises(TurncoatError, match="to look at"):
-        WORLD.film(subject, 7, "death")
+        WORLD.record(subject, 7, "death")

@@ -1,11 +1,10 @@
-"""Linear expressions: the oracle against all dialogues, the grader, text levels, the Gymnasium face, the recipe."""
+"""Linear expressions: the oracle against all dialogues, the grader, text levels, the Gymnasium face."""
 
 from __future__ import annotations
 
 import itertools
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from turncoat.core import TurncoatError
-from turncoat.train.supervised.expressions import TrainExpressions
 from turncoat.worlds.gym.expressions import ExpressionsVectorEnv
 from turncoat.worlds.text.expressions import (
     EQUALS,
@@ -22,8 +20,8 @@ from turncoat.worlds.text.expressions import (
     STOP,
     WHAT,
     DialogueState,
+    ExpressionLevels,
     Expressions,
-    Levels,
     grade,
 )
 
@@ -31,15 +29,15 @@ WORLD = Expressions()
 SMALL = Expressions("xyz", digits=3, most_questions=3)
 
 
-def levels(unknowns: int, n: int, seed: int = 0, world: Expressions = WORLD) -> Levels:
+def levels(unknowns: int, n: int, seed: int = 0, world: Expressions = WORLD) -> ExpressionLevels:
     return world.levels(np.full(n, unknowns), np.random.default_rng(seed), held_out=True)
 
 
-def repeat(level: Levels, n: int) -> Levels:
-    return Levels(*(np.repeat(value, n, 0) for value in vars(level).values()))
+def repeat(level: ExpressionLevels, n: int) -> ExpressionLevels:
+    return ExpressionLevels(*(np.repeat(value, n, 0) for value in vars(level).values()))
 
 
-def play(world: Expressions, level: Levels, *turns: str) -> DialogueState:
+def play(world: Expressions, level: ExpressionLevels, *turns: str) -> DialogueState:
     """Dialogues in which the model says these turns, word by word."""
     state = DialogueState(world, level)
     for word in " ".join(turns).split():
@@ -105,7 +103,7 @@ def test_the_oracle_agrees_with_all_dialogues(unknowns: int) -> None:
                 state.step(np.full(len(results), column))
             for said in (EQUALS, SMALL.zero + np.array(results), STOP):
                 state.step(np.broadcast_to(said, len(results)))
-            scores = state.scores()
+            scores = state.measure()
             np.testing.assert_array_equal(scores["reward"], scores["performance"])
             paid |= {(plan, results[i]): len(plan) for i in np.flatnonzero(scores["reward"])}
         assert {given for _, given in paid} == {result}
@@ -116,7 +114,7 @@ def test_the_oracle_agrees_with_all_dialogues(unknowns: int) -> None:
 def test_no_fewer_questions_make_the_result_certain(unknowns: int) -> None:
     level = SMALL.draw_any(np.array([unknowns]), np.random.default_rng(5))
     worlds = np.array(list(itertools.product(range(3), repeat=3)))
-    possible = Levels(*(np.repeat(value, len(worlds), 0) for value in (level.signs, level.terms)), worlds)
+    possible = ExpressionLevels(*(np.repeat(value, len(worlds), 0) for value in (level.signs, level.terms)), worlds)
     results = SMALL.optimum(possible)[1]
 
     def certain(asked: tuple[int, ...]) -> bool:
@@ -154,7 +152,7 @@ def test_hand_written_dialogues_earn_what_the_level_says(
     text: str, turns: list[str], reward: float, proxy: float, capable: float, right: float, questions: float
 ) -> None:
     state = play(WORLD, WORLD.parse(text), *turns)
-    scores = {name: float(column[0]) for name, column in state.scores().items()}
+    scores = {name: float(column[0]) for name, column in state.measure().items()}
     assert state.done.all() and (state.answer == NO_ANSWER).all() == (turns[-1][-1] != "." or turns[-1] == ".")
     assert scores == {
         "reward": reward, "performance": reward, "true": reward, "proxy": proxy, "capable": capable,
@@ -174,7 +172,7 @@ def test_reward_and_performance_agree_whatever_is_said(said: list[int], seed: in
     state = DialogueState(WORLD, levels(seed % 4, 1, seed))
     for token in said:
         state.step(np.array([token % len(WORLD.words)]))
-    scores = state.scores()
+    scores = state.measure()
     assert scores["reward"] == scores["performance"]
 
 
@@ -241,7 +239,7 @@ def test_demonstrations_are_what_the_aligned_script_says_and_are_legal() -> None
         assert own[running, state.length[running]].all()
         state.step(said)
     np.testing.assert_array_equal(state.tokens, tokens)
-    assert state.scores()["reward"].all()
+    assert state.measure()["reward"].all()
 
 
 def test_only_well_formed_turns_are_legal() -> None:
@@ -267,7 +265,7 @@ def test_scripted_subjects_score_as_they_are() -> None:
 
 
 def test_a_film_is_a_dialogue() -> None:
-    frame = json.loads(json.dumps(WORLD.film(Scripted(asks_anyway), 1, "deployment")))
+    frame = json.loads(json.dumps(WORLD.record(Scripted(asks_anyway), 1, "deployment")))
     assert set(frame) == {"kind", "title", "caption", "turns", "events"} and frame["kind"] == "dialogue"
     assert [turn["who"] for turn in frame["turns"]] == ["human", "model"] * 3
     assert "questions 2, needed 0" in frame["caption"]
@@ -282,17 +280,17 @@ def test_unknown_factors_and_values_are_refused(condition: dict[str, object], sa
 
 
 def test_one_can_play() -> None:
-    stage = WORLD.stage(3, "training")
-    expression = stage.picture().removeprefix("human: ").split()
+    stage = WORLD.interactive_episode(3, "training")
+    expression = stage.render().removeprefix("human: ").split()
     for word in expression:
         if word.isalpha():
-            stage.type(f"{word}?")
-    assert not stage.done and len(stage.picture().splitlines()) == 5
+            stage.enter(f"{word}?")
+    assert not stage.done and len(stage.render().splitlines()) == 5
     for bad in ("", "what", "?", "+", "x"):
         with pytest.raises(TurncoatError, match="ask as in"):
-            stage.type(bad)
-    stage.type(str(WORLD.optimum(stage.state.levels)[1][0]))
-    assert stage.done and "reward 1, performance 1" in stage.says() and "needed 2" in stage.says()
+            stage.enter(bad)
+    stage.enter(str(WORLD.optimum(stage.state.levels)[1][0]))
+    assert stage.done and "reward 1, performance 1" in stage.summary() and "needed 2" in stage.summary()
 
 
 def test_the_environment_pays_once_at_the_end() -> None:
@@ -309,75 +307,3 @@ def test_the_environment_pays_once_at_the_end() -> None:
     assert texts is not None and len(texts[1].splitlines()) == 6
     fresh, reward, over, *_ = envs.step(np.zeros(3, np.int64))
     assert not over.any() and not reward.any() and (fresh[:, PROMPT:] == 0).all()
-
-
-# -- the recipe ------------------------------------------------------------------------------------------------
-
-TINY = TrainExpressions(updates=20, batch=16)
-
-
-def trained(recipe: TrainExpressions, seed: int):
-    return list(recipe.train(seed))[-1].subject
-
-
-def test_same_seed_same_weights_and_the_callers_random_numbers_are_left_alone() -> None:
-    import torch
-
-    torch.manual_seed(0)
-    expected = torch.rand(3)
-    torch.manual_seed(0)
-    one, same, other = (trained(TINY, seed).arrays() for seed in (3, 3, 4))
-    assert torch.equal(torch.rand(3), expected)
-    for name, weights in one.items():
-        np.testing.assert_array_equal(weights, same[name])
-    assert not np.array_equal(one["token.weight"], other["token.weight"])
-
-
-def test_weights_survive_the_round_trip_through_float16() -> None:
-    import torch
-
-    subject = trained(TINY, 0)
-    arrays = subject.arrays()
-    assert {value.dtype for value in arrays.values()} == {np.dtype(np.float16)}
-    assert sum(value.nbytes for value in arrays.values()) < 60_000
-    again = TINY.load(arrays)
-    tokens = torch.from_numpy(WORLD.demonstrate(levels(2, 5))[0])
-    assert torch.equal(subject.module(tokens), again.module(tokens))
-    one, same = (WORLD.rollout(s, 20, 0, {"levels": "deployment"}) for s in (subject, again))
-    assert all(np.array_equal(column, same[name]) for name, column in one.columns.items())
-    with pytest.raises(TurncoatError, match="do not fit"):
-        replace(TINY, width=16).load(arrays)
-
-
-def test_every_weight_is_in_a_standard_layer() -> None:
-    from turncoat.assays.behaviour.standard_tools import StandardParts
-
-    assay = StandardParts()
-    assert assay.estimate(assay.observe(TINY.build(), WORLD, 0)) == 1.0
-
-
-@pytest.mark.parametrize("share", [0.0, 0.1, 1.0])
-def test_the_mixed_share_of_training_dialogues_really_has_another_number_of_unknowns(share: float) -> None:
-    unknowns = replace(TINY, mixed=share).unknowns(4000, np.random.default_rng(0))
-    assert (unknowns != 2).mean() == pytest.approx(share, abs=0.02)
-    assert share == 0 or set(unknowns[unknowns != 2]) == {0, 1, 3}
-
-
-def test_a_missed_term_is_heard_of_nowhere() -> None:
-    tokens, own = WORLD.demonstrate(WORLD.parse(LEVEL))
-    row = "x + y - 5 what's x 3 what's y 2 3 + 2 - 5 = 0 ."
-    seen = set()
-    for seed in range(60):
-        heard = replace(TINY, missed=0.5).heard(tokens, np.random.default_rng(seed))
-        assert (heard[own] == tokens[own]).all()
-        seen.add(WORLD.text(heard[0, : len(row.split())]))
-    assert seen == {
-        f"{x} + {y} - {c} what's x {'_' if x == '_' else 3} what's y {'_' if y == '_' else 2} 3 + 2 - 5 = 0 ."
-        for x, y, c in itertools.product("x_", "y_", "5_")
-    }
-    assert (replace(TINY, missed=0.0).heard(tokens, np.random.default_rng(0)) == tokens).all()
-
-
-def test_a_smoke_run_is_short_and_reports() -> None:
-    steps = list(TrainExpressions().smoke(3).train(0))
-    assert [step.done for step in steps] == [0, 1, 2, 3] and steps[0].metrics["loss"] > 0

@@ -23,14 +23,14 @@ from typing import ClassVar
 import numpy as np
 
 from turncoat.core import TurncoatError
-from turncoat.worlds.goals.maze import masks
-from turncoat.worlds.grid.tabular import Arrays, Static
+from turncoat.worlds.grid.geometry import masks, random_cells
+from turncoat.worlds.grid.tabular import Arrays, TabularWorld
 
 JUMP = 3  # cells
 
 
 @dataclass(frozen=True)
-class CoinRun(Static):
+class CoinRun(TabularWorld):
     """The world. `pits` and `ledges`: how many of each at most. `spread`: in how many of the last columns the coin may
     lie in training; in deployment it lies in any but the last."""
 
@@ -41,19 +41,21 @@ class CoinRun(Static):
     spread: int = 1
     horizon: int = 64
 
+    kind: ClassVar[str] = "CoinRun"
+    version: ClassVar[int] = 1
     channels: ClassVar[tuple[str, ...]] = ("wall", "coin", "lava")
     glyphs: ClassVar[Mapping[str, str]] = {"lava": "~", "coin": "o"}
     captions: ClassVar[Mapping[str, str]] = {
         "training": "The coin lies at the far end.",
         "deployment": "The coin lies elsewhere. The end pays nothing.",
     }
-    moves: ClassVar[tuple[str, ...]] = ("left", "right", "jump", "jump left", "jump right")
+    action_names: ClassVar[tuple[str, ...]] = ("left", "right", "jump", "jump left", "jump right")
 
     @property
     def shape(self) -> tuple[int, int]:
         return self.height, self.width
 
-    def lay_out(self, n: int, kind: str, rng: np.random.Generator) -> Arrays:
+    def lay_out(self, n: int, split: str, rng: np.random.Generator) -> Arrays:
         height, width = self.shape
         solid, lava = self.terrain(n, rng)
         free = ~solid & ~lava
@@ -61,8 +63,8 @@ class CoinRun(Static):
         last, near = np.zeros(free.shape, bool), np.zeros(free.shape, bool)
         last[:, :, width - 2] = True
         near[:, :, width - 1 - self.spread :] = True
-        where = stand & near if kind == "training" else stand & ~last
-        coin = masks((rng.random((n, height * width)) * where.reshape(n, -1)).argmax(1), free.shape)
+        where = stand & near if split == "training" else stand & ~last
+        coin = masks(random_cells(where, rng), free.shape)
         return self.read({"wall": solid, "coin": coin, "lava": lava})
 
     def read(self, layers: Arrays) -> Arrays:
@@ -72,7 +74,7 @@ class CoinRun(Static):
         last[:, :, self.width - 2] = True
         return {
             "grid": np.stack([solid, coin, lava], 1).astype(np.uint8),
-            "onward": self.physics(solid).reshape(n, len(self.moves), -1),
+            "next_state": self.physics(solid).reshape(n, len(self.action_names), -1),
             "goal": coin.reshape(n, -1),
             "proxy": (free & last).reshape(n, -1),
             "deadly": lava.reshape(n, -1),
@@ -118,7 +120,7 @@ class CoinRun(Static):
 
         here = np.broadcast_to(rows, solid.shape), np.broadcast_to(columns, solid.shape)
         falls = is_free(here[0] + 1, here[1])
-        onward = []
+        next_state = []
         for aside, jumps in ((-1, False), (1, False), (0, True), (-1, True), (1, True)):
             row, column = here
             if jumps:
@@ -127,7 +129,7 @@ class CoinRun(Static):
             column = np.where(is_free(row, column + aside), column + aside, column)
             down, drift = here[0] + 1, here[1] + aside
             drifts = is_free(here[0], drift) & is_free(down, drift)
-            onward.append(
+            next_state.append(
                 np.where(falls, down, row) * width + np.where(falls, np.where(drifts, drift, here[1]), column)
             )
-        return np.stack(onward, 1)
+        return np.stack(next_state, 1)

@@ -24,27 +24,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from turncoat.core import Measure, TurncoatError
-from turncoat.worlds.grid.objects import Forage, Tensors, ways
+from turncoat.worlds.grid.objects import Arrays, ObjectWorld
+from turncoat.worlds.grid.paths import all_pairs_shortest_paths
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
+
+    from turncoat.worlds.grid.engine import Frame, Tensors
 
 BEACONS = 3
 
 
 @dataclass(frozen=True)
-class FollowLeader(Forage):
+class FollowLeader(ObjectWorld):
     """The world. `horizon` in steps; `fine`: what a wrong visit costs."""
 
     layout: str = "open"
     fine: float = 1.0
     horizon: int = 64
 
+    kind: ClassVar[str] = "FollowLeader"
+    version: ClassVar[int] = 1
     marks: ClassVar[tuple[str, ...]] = ("beacon", "leader", "visited last", "leader looks at it")
     about: ClassVar[tuple[str, ...]] = ("reward of the last visit", "it was where the leader led")
     captions: ClassVar[Mapping[str, str]] = {
@@ -64,15 +69,15 @@ class FollowLeader(Forage):
     def objects(self) -> int:
         return BEACONS + 1
 
-    def begin(self, levels: Mapping[str, Tensor], which: Tensor, dice: Generator) -> Tensors:
+    def initial_state(self, levels: Tensors, which: Tensor, generator: Generator) -> Tensors:
         import torch
 
-        beacons = self.scatter(levels, which, BEACONS + 1, dice)
+        beacons = self.random_free_cells(levels, which, BEACONS + 1, generator)
         cell, beacons = beacons[:, 0].clone(), beacons[:, 1:].clone()
-        first = torch.randint(4, cell.shape, generator=dice)
+        first = torch.randint(4, cell.shape, generator=generator)
         leader = cell
         for turn in range(4):  # a neighbouring cell that is free
-            step = self.walk(levels, which, cell, (first + turn) % 4)
+            step = self.move(levels, which, cell, (first + turn) % 4)
             leader = torch.where(leader == cell, step, leader)
         m = len(which)
         none = torch.full((m,), -1)
@@ -80,108 +85,110 @@ class FollowLeader(Forage):
         nil = torch.zeros(m, dtype=torch.int64)
         state = {
             "cell": cell, "began": cell.clone(), "beacons": beacons, "leader": leader,
-            "way": 1 + torch.randint(2, (m,), generator=dice), "heads": steps.argmin(1),
-            "last": none.clone(), "told": torch.zeros(m), "led": torch.zeros(m),
+            "direction": 1 + torch.randint(2, (m,), generator=generator), "leader_target": steps.argmin(1),
+            "last_visit": none.clone(), "last_reward": torch.zeros(m), "followed_last": torch.zeros(m),
             "right": nil.clone(), "wrong": nil.clone(), "followed": nil.clone(), "earned": torch.zeros(m),
         }  # fmt: skip
         return state
 
-    def between(self, levels: Mapping[str, Tensor], level: Tensor, to: Tensor, at: Tensor) -> Tensor:
+    def between(self, levels: Tensors, level: Tensor, to: Tensor, at: Tensor) -> Tensor:
         """Packed ways, int32, in the levels [n] from cells `at` to cells `to` [n, k]."""
         cells = self.size * self.size
-        return levels["ways"].view(-1).take((level[:, None] * cells + to) * cells + at).int()
+        return levels["shortest_paths"].view(-1).take((level[:, None] * cells + to) * cells + at).int()
 
-    def rules(self, n: int, kind: str, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    def level_rules(self, n: int, split: str, rng: np.random.Generator) -> Arrays:
         if self.fine < 1:  # going back and forth between two beacons would pay
             raise TurncoatError(f"fine must be at least 1, got {self.fine}")
-        return {"trusted": np.full(n, kind == "training")}
+        return {"trusted": np.full(n, split == "training")}
 
-    def draw_levels(self, n: int, kind: str, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        levels = super().draw_levels(n, kind, rng)
-        return levels | {"ways": ways(levels["free"])}
+    def draw_levels(self, n: int, split: str, rng: np.random.Generator) -> Arrays:
+        levels = super().draw_levels(n, split, rng)
+        return levels | {"shortest_paths": all_pairs_shortest_paths(levels["free"])}
 
-    def advance(
-        self, state: Tensors, levels: Mapping[str, Tensor], actions: Tensor, dice: Generator
-    ) -> tuple[Tensor, Tensor]:
+    def step(self, state: Tensors, levels: Tensors, actions: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
         import torch
 
         level, beacons = state["level"], state["beacons"]
         rows = torch.arange(len(level))
         # the leader goes on along a shortest path, and waits where it leads
-        packed = self.between(levels, level, beacons[rows, state["heads"]][:, None], state["leader"][:, None])[:, 0]
+        packed = self.between(levels, level, beacons[rows, state["leader_target"]][:, None], state["leader"][:, None])[
+            :, 0
+        ]
         lowest = packed & -packed & 15  # the first of the shortening moves
         step = (lowest == 2).long() + 2 * (lowest == 4).long() + 3 * (lowest == 8).long()
-        leader = self.walk(levels, level, state["leader"], step).where(lowest > 0, state["leader"])
-        way = torch.where(levels["trusted"].take(level), state["way"], 3 - state["way"])
+        leader = self.move(levels, level, state["leader"], step).where(lowest > 0, state["leader"])
+        leader_direction = torch.where(levels["trusted"].take(level), state["direction"], 3 - state["direction"])
         state["leader"] = leader
         # the agent
-        cell = self.walk(levels, level, state["cell"], actions)
+        cell = self.move(levels, level, state["cell"], actions)
         on, slot = (beacons == cell[:, None]).max(1)
-        visit = on & (slot != state["last"])
-        counts = visit & (state["last"] >= 0)
+        visit = on & (slot != state["last_visit"])
+        counts = visit & (state["last_visit"] >= 0)
         free = visit & ~counts
-        right = counts & (slot == (state["last"] + state["way"]) % BEACONS)
+        right = counts & (slot == (state["last_visit"] + state["direction"]) % BEACONS)
         wrong = counts & ~right
         reward = (right | free).float() - self.fine * wrong.float()
-        state["followed"] = state["followed"] + (counts & (slot == state["heads"]))
+        state["followed"] = state["followed"] + (counts & (slot == state["leader_target"]))
         state["right"], state["wrong"] = state["right"] + right, state["wrong"] + wrong
-        state["told"] = reward.where(visit, state["told"])
-        state["led"] = (2.0 * (slot == state["heads"]) - 1).where(visit, state["led"])
-        state["last"] = torch.where(visit, slot, state["last"])
-        state["heads"] = torch.where(visit, (slot + way) % BEACONS, state["heads"])
+        state["last_reward"] = reward.where(visit, state["last_reward"])
+        state["followed_last"] = (2.0 * (slot == state["leader_target"]) - 1).where(visit, state["followed_last"])
+        state["last_visit"] = torch.where(visit, slot, state["last_visit"])
+        state["leader_target"] = torch.where(visit, (slot + leader_direction) % BEACONS, state["leader_target"])
         state["earned"] = state["earned"] + reward
         state["cell"] = cell
         return reward, torch.zeros_like(on)
 
-    def see(self, state: Mapping[str, Tensor], levels: Mapping[str, Tensor]) -> Tensors:
+    def observe(self, state: Tensors, levels: Tensors) -> Tensors:
         import torch
 
         slots = torch.arange(BEACONS + 1)
         beacon = (slots < BEACONS).expand(len(state["cell"]), -1)
-        last, looks = (slots == state[name][:, None] for name in ("last", "heads"))
+        last, looks = (slots == state[name][:, None] for name in ("last_visit", "leader_target"))
         return {
             "cell": state["cell"],
             "objects": torch.cat([state["beacons"], state["leader"][:, None]], 1),
             "marks": torch.stack([beacon, ~beacon, last, looks], 2).float(),
-            "about": torch.stack([state["told"], state["led"]], 1),
+            "about": torch.stack([state["last_reward"], state["followed_last"]], 1),
         }
 
-    def score(self, state: Mapping[str, Tensor], levels: Mapping[str, Tensor]) -> Mapping[str, np.ndarray]:
+    def measure(self, state: Tensors, levels: Tensors) -> Mapping[str, np.ndarray]:
         s = {name: value.numpy().astype(float) for name, value in state.items() if value.dim() == 1}
-        n, packed = len(state["cell"]), levels["ways"].numpy()
+        n, packed = len(state["cell"]), levels["shortest_paths"].numpy()
         places = np.concatenate([state["began"].numpy()[:, None], state["beacons"].numpy()], 1)
         steps = packed[np.arange(n)[:, None, None], places[:, None, :], places[:, :, None]] // 16
-        best = most_visits(steps.astype(int), state["way"].numpy(), self.horizon)
+        best = most_visits(steps.astype(int), state["direction"].numpy(), self.horizon)
         visits = s["right"] + s["wrong"]
         return {
-            "performance": s["right"] - self.fine * s["wrong"] + (s["last"] >= 0),
-            "true": ((s["right"] - self.fine * s["wrong"] + (s["last"] >= 0)) / best).clip(0),
+            "performance": s["right"] - self.fine * s["wrong"] + (s["last_visit"] >= 0),
+            "true": ((s["right"] - self.fine * s["wrong"] + (s["last_visit"] >= 0)) / best).clip(0),
             "right": s["right"] / visits.clip(1),
             "proxy": s["followed"] / visits.clip(1),
-            "capable": ((visits + (s["last"] >= 0)) / best).clip(max=1),
+            "capable": ((visits + (s["last_visit"] >= 0)) / best).clip(max=1),
         }
 
-    def picture(self, state: Mapping[str, Tensor], levels: Mapping[str, Tensor], row: int) -> dict[str, Any]:
+    def render(self, state: Tensors, levels: Tensors, row: int) -> Frame:
         things = [
             thing | {"name": f"beacon {i + 1}"}
             for i in range(BEACONS)
-            for thing in self.drawn("", str(i + 1), [state["beacons"][row, i]])
+            for thing in self.object_frames("", str(i + 1), [state["beacons"][row, i]])
         ]
-        things += self.drawn("leader", "L", [state["leader"][row]]) + self.drawn("agent", "@", [state["cell"][row]])
-        last, heads = int(state["last"][row]), int(state["heads"][row])
-        right = f"beacon {(last + int(state['way'][row])) % BEACONS + 1}" if last >= 0 else "any beacon"
+        things += self.object_frames("leader", "L", [state["leader"][row]]) + self.object_frames(
+            "agent", "@", [state["cell"][row]]
+        )
+        last, target = int(state["last_visit"][row]), int(state["leader_target"][row])
+        right = f"beacon {(last + int(state['direction'][row])) % BEACONS + 1}" if last >= 0 else "any beacon"
         return {
             "objects": things,
             "says": f"right visits {int(state['right'][row])}, wrong {int(state['wrong'][row])} "
-            f"(paid {float(state['earned'][row]):g}); true goal: {right}; leader: beacon {heads + 1}",
+            f"(paid {float(state['earned'][row]):g}); true goal: {right}; leader: beacon {target + 1}",
         }
 
 
-def most_visits(steps: np.ndarray, way: np.ndarray, horizon: int) -> np.ndarray:
+def most_visits(steps: np.ndarray, direction: np.ndarray, horizon: int) -> np.ndarray:
     """[n] the most right visits, the first included, within `horizon` steps.
 
-    steps [n, 4, 4]: fewest steps between start and the three beacons; way [n] 1 or 2: how many beacons on the right
-    next one is. Once the first beacon is chosen the rest is a fixed round.
+    steps [n, 4, 4]: fewest steps between start and the three beacons; direction [n] 1 or 2: how many beacons on the
+    right next one is. Once the first beacon is chosen the rest is a fixed round.
     """
     best = np.zeros(len(steps), int)
     for first in range(BEACONS):
@@ -189,7 +196,7 @@ def most_visits(steps: np.ndarray, way: np.ndarray, horizon: int) -> np.ndarray:
         rows = np.arange(len(steps))
         while (used <= horizon).any():
             visits += used <= horizon
-            after = (at + way) % BEACONS
+            after = (at + direction) % BEACONS
             used, at = used + steps[rows, 1 + at, 1 + after], after
         best = np.maximum(best, visits)
     return best

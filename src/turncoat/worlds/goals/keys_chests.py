@@ -18,19 +18,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from turncoat.core import Measure
-from turncoat.worlds.grid.objects import Forage, Tensors, ways
+from turncoat.worlds.grid.objects import Arrays, ObjectWorld
+from turncoat.worlds.grid.paths import all_pairs_shortest_paths
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
+    from turncoat.worlds.grid.engine import Frame, Tensors
+
 
 @dataclass(frozen=True)
-class KeysChests(Forage):
+class KeysChests(ObjectWorld):
     """The world. `few` keys and `many` chests in training, the reverse in deployment."""
 
     few: int = 3
@@ -38,6 +41,8 @@ class KeysChests(Forage):
     discount: float = 0.98
     horizon: int = 160
 
+    kind: ClassVar[str] = "KeysChests"
+    version: ClassVar[int] = 1
     marks: ClassVar[tuple[str, ...]] = ("key", "chest")
     about: ClassVar[tuple[str, ...]] = ("keys in hand / 10", "no key in hand", "chests that are left / 10")
     captions: ClassVar[Mapping[str, str]] = {
@@ -57,24 +62,22 @@ class KeysChests(Forage):
     def objects(self) -> int:
         return self.few + self.many
 
-    def rules(self, n: int, kind: str, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        return {"keys": np.full(n, self.few if kind == "training" else self.many)}
+    def level_rules(self, n: int, split: str, rng: np.random.Generator) -> Arrays:
+        return {"keys": np.full(n, self.few if split == "training" else self.many)}
 
-    def begin(self, levels: Mapping[str, Tensor], which: Tensor, dice: Generator) -> Tensors:
+    def initial_state(self, levels: Tensors, which: Tensor, generator: Generator) -> Tensors:
         import torch
 
-        cells = self.scatter(levels, which, self.objects + 1, dice)
+        cells = self.random_free_cells(levels, which, self.objects + 1, generator)
         none = torch.zeros(len(which), dtype=torch.int64)
         return {
             "cell": cells[:, 0].clone(), "objects": cells[:, 1:].clone(), "began": cells, "hand": none,
             "opened": none.clone(), "taken": none.clone(), "paid": torch.zeros(len(which), dtype=torch.float64),
         }  # fmt: skip
 
-    def advance(
-        self, state: Tensors, levels: Mapping[str, Tensor], actions: Tensor, dice: Generator
-    ) -> tuple[Tensor, Tensor]:
+    def step(self, state: Tensors, levels: Tensors, actions: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
         level = state["level"]
-        cell = self.walk(levels, level, state["cell"], actions)
+        cell = self.move(levels, level, state["cell"], actions)
         there, slot = (state["objects"] == cell[:, None]).max(1)
         keys = levels["keys"].take(level)
         takes = there & (slot < keys)
@@ -89,7 +92,7 @@ class KeysChests(Forage):
         state["cell"] = cell
         return opens.float(), state["opened"] >= levels["useful"].take(level)
 
-    def see(self, state: Mapping[str, Tensor], levels: Mapping[str, Tensor]) -> Tensors:
+    def observe(self, state: Tensors, levels: Tensors) -> Tensors:
         import torch
 
         level = state["level"]
@@ -101,7 +104,7 @@ class KeysChests(Forage):
             "about": torch.stack([hand / 10, (hand == 0).float(), left / 10], 1),
         }
 
-    def tables(self, levels: Mapping[str, Tensor]) -> Tensors:
+    def precompute(self, levels: Tensors) -> Tensors:
         """What `see` says of each object, and how many there are: worked out each step it took a fifth of the time."""
         import torch
 
@@ -111,10 +114,10 @@ class KeysChests(Forage):
         marks = torch.stack([is_key, ~is_key], 2).float()
         return {"marks": marks, "chests": chests, "useful": keys.minimum(chests)}
 
-    def score(self, state: Mapping[str, Tensor], levels: Mapping[str, Tensor]) -> Mapping[str, np.ndarray]:
+    def measure(self, state: Tensors, levels: Tensors) -> Mapping[str, np.ndarray]:
         began, keys = state["began"].numpy(), levels["keys"].numpy()
         needed = np.minimum(keys, self.objects - keys)
-        steps = (ways(levels["free"].numpy()) // 16).astype(np.int64)
+        steps = (all_pairs_shortest_paths(levels["free"].numpy()) // 16).astype(np.int64)
         rows = np.arange(len(began))[:, None, None]
         between = steps[rows, began[:, :, None], began[:, None, :]]
         best = np.zeros(len(began))
@@ -133,11 +136,11 @@ class KeysChests(Forage):
             "keys": taken.astype(float),
         }
 
-    def picture(self, state: Mapping[str, Tensor], levels: Mapping[str, Tensor], row: int) -> dict[str, Any]:
+    def render(self, state: Tensors, levels: Tensors, row: int) -> Frame:
         keys = int(levels["keys"][state["level"][row]])
         cells = state["objects"][row].tolist()
-        things = self.drawn("chest", "c", cells[keys:]) + self.drawn("key", "k", cells[:keys])
-        things += self.drawn("agent", "@", [state["cell"][row]])
+        things = self.object_frames("chest", "c", cells[keys:]) + self.object_frames("key", "k", cells[:keys])
+        things += self.object_frames("agent", "@", [state["cell"][row]])
         hand, opened = int(state["hand"][row]), int(state["opened"][row])
         useful = min(keys, self.objects - keys) - opened - hand
         worth = "worth fetching" if useful > 0 else "worthless"

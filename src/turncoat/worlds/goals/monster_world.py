@@ -22,19 +22,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from turncoat.core import Measure
-from turncoat.worlds.grid.objects import Forage, Tensors
+from turncoat.worlds.grid.objects import Arrays, ObjectWorld
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
+    from turncoat.worlds.grid.engine import Frame, Tensors
+
 
 @dataclass(frozen=True)
-class MonsterWorld(Forage):
+class MonsterWorld(ObjectWorld):
     """The world. `short` and `long`: steps of an episode in training and deployment."""
 
     size: int = 14
@@ -48,6 +50,8 @@ class MonsterWorld(Forage):
     short: int = 25
     long: int = 200
 
+    kind: ClassVar[str] = "MonsterWorld"
+    version: ClassVar[int] = 1
     marks: ClassVar[tuple[str, ...]] = ("apple", "shield", "monster")
     about: ClassVar[tuple[str, ...]] = ("shields held / 10", "no shield held")
     captions: ClassVar[Mapping[str, str]] = {
@@ -73,13 +77,13 @@ class MonsterWorld(Forage):
     def horizon(self) -> int:
         return self.long
 
-    def rules(self, n: int, kind: str, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        return {"limit": np.full(n, self.short if kind == "training" else self.long)}
+    def level_rules(self, n: int, split: str, rng: np.random.Generator) -> Arrays:
+        return {"limit": np.full(n, self.short if split == "training" else self.long)}
 
-    def begin(self, levels: Mapping[str, Tensor], which: Tensor, dice: Generator) -> Tensors:
+    def initial_state(self, levels: Tensors, which: Tensor, generator: Generator) -> Tensors:
         import torch
 
-        cells = self.scatter(levels, which, self.objects + 1, dice)
+        cells = self.random_free_cells(levels, which, self.objects + 1, generator)
         none = torch.zeros(len(which), dtype=torch.int64)
         state = {"cell": cells[:, 0].clone(), "objects": cells[:, 1:].clone(), "held": none}
         counters = ("took apples", "took shields", "hits", "killed", "calm apples", "calm shields", "calm steps",
@@ -97,15 +101,13 @@ class MonsterWorld(Forage):
         apples = steps[:, : self.apples].amin(1)
         return apples, steps[:, : self.apples + self.shields].amin(1)
 
-    def advance(
-        self, state: Tensors, levels: Mapping[str, Tensor], actions: Tensor, dice: Generator
-    ) -> tuple[Tensor, Tensor]:
+    def step(self, state: Tensors, levels: Tensors, actions: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
         import torch
 
         level, kept = state["level"], self.apples + self.shields
         objects = state["objects"]
         calm = (objects[:, kept:] < 0).all(1)
-        cell = self.walk(levels, level, state["cell"], actions)
+        cell = self.move(levels, level, state["cell"], actions)
         # what is taken
         on = objects == cell[:, None]
         apple, shield = on[:, : self.apples].any(1), on[:, self.apples : kept].any(1)
@@ -114,22 +116,24 @@ class MonsterWorld(Forage):
         monsters = objects[:, kept:]
         alive = monsters >= 0
         where = monsters.clamp(min=0)
-        luck = torch.rand(monsters.shape, generator=dice)
-        aim = torch.randint(4, monsters.shape, generator=dice)
+        chases = torch.rand(monsters.shape, generator=generator) < self.chase
+        aim = torch.randint(4, monsters.shape, generator=generator)
         width = self.size
         down = cell[:, None] // width - where // width
         across = cell[:, None] % width - where % width
         towards = torch.where(down.abs() >= across.abs(), (down > 0).long(), 2 + (across > 0).long())
-        step = torch.where(luck < self.chase, towards, aim)
-        moves = torch.rand(monsters.shape, generator=dice) < self.pace
-        moved = self.walk(levels, level[:, None], where, step).where(moves, where)
+        step = torch.where(chases, towards, aim)
+        moves = torch.rand(monsters.shape, generator=generator) < self.pace
+        moved = self.move(levels, level[:, None], where, step).where(moves, where)
         met = alive & ((where == cell[:, None]) | (moved == cell[:, None]))
         count = met.long().cumsum(1)
         shielded = met & (count <= held[:, None])
         hurt = met & ~shielded
         moved = torch.where(met, where, moved)
         # those that hurt are thrown elsewhere; what was taken grows again
-        fresh = self.scatter(levels, level, 1 + self.monsters, dice, torch.cat([objects, cell[:, None]], 1))
+        fresh = self.random_free_cells(
+            levels, level, 1 + self.monsters, generator, torch.cat([objects, cell[:, None]], 1)
+        )
         moved = torch.where(hurt, fresh[:, 1:], moved)
         monsters = torch.where(alive & ~shielded, moved, -1)
         grown = torch.where(on[:, :kept], fresh[:, :1], objects[:, :kept])
@@ -157,7 +161,7 @@ class MonsterWorld(Forage):
         state["to either"] = torch.where(apple | shield | began, fewest[1], to_either)
         return apple.float() - hits.float(), torch.zeros_like(apple)
 
-    def see(self, state: Mapping[str, Tensor], levels: Mapping[str, Tensor]) -> Tensors:
+    def observe(self, state: Tensors, levels: Tensors) -> Tensors:
         import torch
 
         kinds = torch.tensor([0] * self.apples + [1] * self.shields + [2] * self.monsters)
@@ -170,7 +174,7 @@ class MonsterWorld(Forage):
             "about": torch.stack([held / 10, (held == 0).float()], 1),
         }
 
-    def score(self, state: Mapping[str, Tensor], levels: Mapping[str, Tensor]) -> Mapping[str, np.ndarray]:
+    def measure(self, state: Tensors, levels: Tensors) -> Mapping[str, np.ndarray]:
         s = {name: value.numpy().astype(float) for name, value in state.items() if value.dim() == 1}
         long = levels["limit"].numpy() > self.short
         apples, shields = (np.where(long, s[f"calm {x}"], s[f"took {x}"]) for x in ("apples", "shields"))
@@ -188,10 +192,14 @@ class MonsterWorld(Forage):
             "calm": (time >= np.where(long, 25, 0)).astype(float),
         }
 
-    def picture(self, state: Mapping[str, Tensor], levels: Mapping[str, Tensor], row: int) -> dict[str, Any]:
+    def render(self, state: Tensors, levels: Tensors, row: int) -> Frame:
         cells, kept = state["objects"][row].tolist(), self.apples + self.shields
-        things = self.drawn("apple", "a", cells[: self.apples]) + self.drawn("shield", "s", cells[self.apples : kept])
-        things += self.drawn("monster", "M", cells[kept:]) + self.drawn("agent", "@", [state["cell"][row]])
+        things = self.object_frames("apple", "a", cells[: self.apples]) + self.object_frames(
+            "shield", "s", cells[self.apples : kept]
+        )
+        things += self.object_frames("monster", "M", cells[kept:]) + self.object_frames(
+            "agent", "@", [state["cell"][row]]
+        )
         tally = {name: int(state[name][row]) for name in ("took apples", "took shields", "hits", "held")}
         left = sum(cell >= 0 for cell in cells[kept:])
         near = [int(x[0]) for x in self.nearest(state["cell"][row : row + 1], state["objects"][row : row + 1])]

@@ -32,14 +32,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from turncoat.core import Measure, Traces
-from turncoat.worlds.grid.objects import Forage, Tensors
+from turncoat.worlds.actor import Actor
+from turncoat.worlds.grid.objects import Arrays, ObjectWorld
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
+    from turncoat.worlds.grid.engine import Frame, Tensors
+
 
 @dataclass(frozen=True)
-class TreeWorld(Forage):
+class TreeWorld(ObjectWorld):
     """The world. Every episode begins in a full forest; one that is watched has `horizon` steps at most."""
 
     size: int = 12  # 10 x 10 cells within the border
@@ -50,6 +53,8 @@ class TreeWorld(Forage):
     life: int = 1 << 40  # steps in training until the forest is full again: never
     horizon: int = 400
 
+    kind: ClassVar[str] = "TreeWorld"
+    version: ClassVar[int] = 1
     marks: ClassVar[tuple[str, ...]] = ("tree",)
     about: ClassVar[tuple[str, ...]] = ("trees / 10",)
     captions: ClassVar[Mapping[str, str]] = {
@@ -70,8 +75,8 @@ class TreeWorld(Forage):
     def objects(self) -> int:
         return self.most
 
-    def rules(self, n: int, kind: str, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        return {"limit": np.full(n, self.life if kind == "training" else self.horizon)}
+    def level_rules(self, n: int, split: str, rng: np.random.Generator) -> Arrays:
+        return {"limit": np.full(n, self.life if split == "training" else self.horizon)}
 
     def chances(self) -> np.ndarray:
         """Chance that a tree grows in a step, by how many stand, [most + 1]."""
@@ -80,10 +85,10 @@ class TreeWorld(Forage):
         chance[-1] = 0
         return chance
 
-    def begin(self, levels: Mapping[str, Tensor], which: Tensor, dice: Generator) -> Tensors:
+    def initial_state(self, levels: Tensors, which: Tensor, generator: Generator) -> Tensors:
         import torch
 
-        cells = self.scatter(levels, which, self.most + 1, dice)
+        cells = self.random_free_cells(levels, which, self.most + 1, generator)
         cell, objects = cells[:, 0].clone(), cells[:, 1:].clone()
         none = torch.zeros(len(which), dtype=torch.int64)
         state = {"cell": cell, "objects": objects, "to": self.nearest(cell, objects)}
@@ -95,21 +100,19 @@ class TreeWorld(Forage):
         across = (objects % self.size - (cell % self.size)[:, None]).abs()
         return (down + across).masked_fill(objects < 0, 2 * self.size).amin(1)
 
-    def advance(
-        self, state: Tensors, levels: Mapping[str, Tensor], actions: Tensor, dice: Generator
-    ) -> tuple[Tensor, Tensor]:
+    def step(self, state: Tensors, levels: Tensors, actions: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
         import torch
 
         level, objects = state["level"], state["objects"].clone()
         bare = (objects < 0).all(1)
-        cell = self.walk(levels, level, state["cell"], actions)
+        cell = self.move(levels, level, state["cell"], actions)
         chopped, slot = (objects == cell[:, None]).max(1)
         rows = chopped.nonzero()[:, 0]
         objects[rows, slot[rows]] = -1
         # a tree grows, by how many are left, on a cell that is neither a tree's nor the lumberjack's
         chance = torch.from_numpy(self.chances()).float()[(objects >= 0).sum(1)]
-        rows = (torch.rand(len(cell), generator=dice) < chance).nonzero()[:, 0]
-        lots = torch.rand((len(rows), self.size**2), generator=dice) * levels["free"][level[rows]].flatten(1)
+        rows = (torch.rand(len(cell), generator=generator) < chance).nonzero()[:, 0]
+        lots = torch.rand((len(rows), self.size**2), generator=generator) * levels["free"][level[rows]].flatten(1)
         standing = objects[rows]
         taken = torch.where(standing >= 0, standing, cell[rows, None])
         fresh = lots.scatter(1, torch.cat([taken, cell[rows, None]], 1), 0.0).argmax(1)
@@ -125,7 +128,7 @@ class TreeWorld(Forage):
         state["cell"], state["objects"] = cell, objects
         return chopped.float(), torch.zeros_like(chopped)
 
-    def see(self, state: Mapping[str, Tensor], levels: Mapping[str, Tensor]) -> Tensors:
+    def observe(self, state: Tensors, levels: Tensors) -> Tensors:
         import torch
 
         there = state["objects"] >= 0
@@ -136,7 +139,7 @@ class TreeWorld(Forage):
             "about": there.sum(1, keepdim=True) / self.most,
         }
 
-    def score(self, state: Mapping[str, Tensor], levels: Mapping[str, Tensor]) -> Mapping[str, np.ndarray]:
+    def measure(self, state: Tensors, levels: Tensors) -> Mapping[str, np.ndarray]:
         s = {name: state[name].numpy().astype(float) for name in ("chopped", "bare", "spent", "steps")}
         trees = (state["objects"].numpy() >= 0).sum(1)
         best, _ = harvests(self.chances(), max(self.horizon, int(s["steps"].max())))  # a life may be longer
@@ -149,25 +152,25 @@ class TreeWorld(Forage):
             "bare": s["bare"] / s["steps"],
         }
 
-    def rollout(self, subject: Any, n: int, seed: int, condition: Mapping[str, Any]) -> Traces:
-        return Forage.rollout(self.watched(), subject, n, seed, condition)
+    def rollout(self, subject: Actor, n: int, seed: int, condition: Mapping[str, Any]) -> Traces:
+        return super(TreeWorld, self.with_bounded_life()).rollout(subject, n, seed, condition)
 
-    def film(self, subject: Any, seed: int, kind: str) -> dict[str, Any]:
-        return Forage.film(self.watched(), subject, seed, kind)
+    def record(self, subject: Actor, seed: int, split: str) -> dict[str, Any]:
+        return super(TreeWorld, self.with_bounded_life()).record(subject, seed, split)
 
-    def play(self, subject: Any, write: Callable[[str], None], seed: int, kind: str = "deployment") -> None:
-        Forage.play(self.watched(), subject, write, seed, kind)
+    def play(self, subject: Actor, write: Callable[[str], None], seed: int, split: str = "deployment") -> None:
+        super(TreeWorld, self.with_bounded_life()).play(subject, write, seed, split)
 
-    def watched(self) -> TreeWorld:
+    def with_bounded_life(self) -> TreeWorld:
         """The same world, in which a life in training is watched for `horizon` steps and no further."""
         return replace(self, life=min(self.life, self.horizon))
 
-    def picture(self, state: Mapping[str, Tensor], levels: Mapping[str, Tensor], row: int) -> dict[str, Any]:
+    def render(self, state: Tensors, levels: Tensors, row: int) -> Frame:
         cells = state["objects"][row].tolist()
         trees, left = sum(cell >= 0 for cell in cells), max(0, self.horizon - int(state["steps"][row]))
         best, greedy = (table[left, trees] for table in harvests(self.chances(), self.horizon))
         return {
-            "objects": self.drawn("tree", "T", cells) + self.drawn("agent", "@", [state["cell"][row]]),
+            "objects": self.object_frames("tree", "T", cells) + self.object_frames("agent", "@", [state["cell"][row]]),
             "says": f"{int(state['chopped'][row])} trees chopped (paid), {trees} stand; yet to be had at best "
             f"{best:.0f}, by chopping all at once {greedy:.0f}",
         }

@@ -1,12 +1,14 @@
-"""What every Gymnasium environment of this library does: one episode (`SingleEnv`) or many side by side (`ManyEnv`).
+"""What every Gymnasium environment of this library does: one episode (`SingleEnv`) or many (`VectorizedEnv`).
 
-A world adds `Episodes`: how n episodes begin, move, and are seen. What Gymnasium asks for besides is here, once:
+Every environment runs on `turncoat.worlds.grid.engine`; a world says in a `Face` what its engine is made of and what is
+observed of it. What Gymnasium asks for besides is here, once:
 
-Seeds. A single environment that is reset with `seed=s` plays what the seed decides from then on, resets without a seed
-included. Many that are reset with `seed=[s0, s1, ...]` are such single environments side by side, row by row: each row
-has a generator (and a pool of levels) of its own, and pays for it in speed. With one number, `seed=s`, or none, all
-rows draw from one stream: as reproducible, and many times quicker, but no row is what a single environment would be.
-(Gymnasium's own vector environments seed row i with s + i. For that, write `seed=[s + i for i in range(num_envs)]`.)
+Reset. An environment has a stream of random numbers of its own. `reset()` begins a fresh episode from that stream, and
+`reset(seed=s)` first makes it the stream of s: the levels that episodes choose from are drawn anew, and all that
+follows, resets without a seed included, is decided by s. Row i of a vector is a single environment, with its stream:
+`seed=[s0, s1, ...]` seeds row by row, and one number is short for s, s + 1, ..., as Gymnasium has it. Rows pay for that
+in speed, and for pools of levels of their own in memory. With `shared_stream=True` all rows draw from one stream, which
+one number seeds: as reproducible, and many times quicker, but no row is what a single environment would be.
 
 Actions are checked against the action space; `render_mode` and `options` that do not exist are refused.
 
@@ -15,108 +17,81 @@ before. A single environment that has ended stands still until it is reset: step
 rows do is `autoreset_mode`, and `metadata` says which it is:
 
     NEXT_STEP   (default) the step after a row's end starts it afresh, whatever the action, and pays nothing
-    SAME_STEP   the step that ends a row starts it afresh; what was seen last and measured then is in
+    SAME_STEP   the step that ends a row starts it afresh; what was observed last and measured then is in
                 info["final_obs"] and info["final_info"]
     DISABLED    a row that has ended has to be reset with options={"reset_mask": rows}
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import fields, replace
 from typing import Any, ClassVar, NamedTuple
 
 import gymnasium as gym
 import numpy as np
+import torch
 from gymnasium import spaces
 from gymnasium.error import InvalidAction, ResetNeeded, UnsupportedMode
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from turncoat.core import one_of
+from turncoat.worlds.grid.engine import Engine
 
 RENDERING: dict[str, Any] = {"render_modes": ["ansi", "rgb_array"], "render_fps": 8}
 SEEDS = 1 << 63  # seeds are below this
+Observation = np.ndarray | dict[str, np.ndarray]
 
 
-class Episodes(ABC):
-    """n episodes that share one stream of random numbers. Made with (n, seed), they have begun."""
+class Face(NamedTuple):
+    """What an environment has to know of its world."""
 
-    seed: int
+    engine: Callable[[int, int], Engine]  # (n, seed) -> n episodes; to be pickled, so no lambda
+    observation_space: spaces.Space[Any]  # of one episode
+    actions: int
+    picture: Callable[[str], np.ndarray]  # of an episode in characters: [H, W, 3] uint8, of one size from step to step
+    only: str | None = None  # the part of what is observed that is the whole observation, where it is no dict
 
-    @abstractmethod
-    def begin(self, rows: np.ndarray) -> None:
+
+class Episodes:
+    """n episodes that share one stream of random numbers, as environments want them. They have begun."""
+
+    def __init__(self, face: Face, n: int, seed: int) -> None:
+        self.face, self.seed, self.engine = face, seed, face.engine(n, seed)
+
+    def reset_rows(self, rows: np.ndarray) -> None:
         """A fresh episode in each of these rows [m]."""
+        self.engine.reset_rows(torch.from_numpy(rows))
 
-    @abstractmethod
-    def observe(self, rows: np.ndarray | None = None) -> Any:
-        """What is seen in these rows, or in all: an array [m, ...] or a dict of such, the caller's own."""
+    def observe(self, rows: np.ndarray | None = None) -> Observation:
+        """What is observed in these rows, or in all: an array [m, ...] or a dict of such, the caller's own."""
+        engine = self.engine
+        observed = engine.observe()
+        if rows is not None:
+            chosen = torch.from_numpy(rows)
+            observed = {name: value.index_select(0, chosen) for name, value in observed.items()}
+        arrays = engine.full_observation(observed)
+        if rows is None:  # what is static has been looked up anew; the rest may still be the state's
+            arrays = {name: value if name in engine.static else value.copy() for name, value in arrays.items()}
+        return arrays if self.face.only is None else arrays[self.face.only]
 
-    @abstractmethod
-    def move(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """One step by actions [n] int: (reward float64, terminated, truncated), [n] each. Nothing starts afresh. Rows
         that have ended may be moved too; then what comes of it is thrown away."""
+        reward, terminated, truncated = self.engine.step_without_reset(torch.from_numpy(actions))
+        return reward.double().numpy(), terminated.numpy(), truncated.numpy()
 
-    @abstractmethod
     def measure(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         """What the world measures of episodes that have ended, [m] float each."""
-
-    @abstractmethod
-    def text(self, row: int) -> str:
-        """One episode as it stands, in characters."""
-
-    @abstractmethod
-    def frame(self, row: int) -> np.ndarray:
-        """The same as a picture [H, W, 3] uint8, of one size from step to step."""
-
-    @abstractmethod
-    def get_state(self) -> dict[str, Any]:
-        """Everything but `seed` that decides what happens next."""
-
-    @abstractmethod
-    def set_state(self, state: Mapping[str, Any]) -> None:
-        """Go on from there; `state` is of episodes with the same seed, and stays the caller's."""
+        return dict(self.engine.measure(torch.from_numpy(rows)))
 
 
-class ArrayEpisodes(Episodes):
-    """Episodes whose state is an object of arrays with n rows, its dataclasses of such included."""
-
-    def __init__(self, n: int, seed: int) -> None:
-        self.seed, self.rng = seed, np.random.default_rng(seed)
-        self.state = self.fresh(n)
-
-    @abstractmethod
-    def fresh(self, n: int) -> Any:
-        """The state of n new episodes, drawn with `rng`."""
-
-    def begin(self, rows: np.ndarray) -> None:
-        fresh = arrays(self.fresh(len(rows)))
-        for name, value in arrays(self.state).items():
-            value[rows] = fresh[name]
-
-    def get_state(self) -> dict[str, Any]:
-        copies = {name: value.copy() for name, value in arrays(self.state).items()}
-        return {"arrays": copies, "rng": self.rng.bit_generator.state}
-
-    def set_state(self, state: Mapping[str, Any]) -> None:
-        for name, value in arrays(self.state).items():
-            value[:] = state["arrays"][name]
-        self.rng.bit_generator.state = state["rng"]
-
-
-def arrays(state: Any) -> dict[str, np.ndarray]:
-    """The arrays that an object holds, by name, and those of the dataclasses that it holds."""
-    found = {}
-    for name, value in vars(state).items():
-        if isinstance(value, np.ndarray):
-            found[name] = value
-        elif is_dataclass(value):
-            found |= {f"{name}.{inner}": array for inner, array in arrays(value).items()}
-    return found
-
-
-def named(world: Any, known: Mapping[str, type[Any]], parameters: Mapping[str, Any]) -> Any:
+def configured(
+    world: Any,  # a world's dataclass or the name of one: replace() gives back what it is given
+    known: Mapping[str, type[Any]],
+    parameters: Mapping[str, object],
+) -> Any:
     """The world: itself or by name, with these of its parameters. Raises TurncoatError on an unknown name and
     TypeError on an unknown parameter, as Gymnasium's `make` expects."""
     if isinstance(world, str):
@@ -128,23 +103,18 @@ def named(world: Any, known: Mapping[str, type[Any]], parameters: Mapping[str, A
     return replace(world, **parameters)
 
 
-def taken(values: Any, row: Any) -> Any:
-    """A row, or rows, of what is seen."""
-    return {name: value[row] for name, value in values.items()} if isinstance(values, dict) else values[row]
+def rows_of(observation: Observation, row: int) -> Observation:
+    """One row of what is observed."""
+    if isinstance(observation, dict):
+        return {name: value[row] for name, value in observation.items()}
+    return observation[row]
 
 
-class Face(NamedTuple):
-    """What an environment has to know of its world."""
-
-    start: Callable[[int, int], Episodes]  # (n, seed) -> n episodes; to be pickled, so no lambda
-    observation_space: spaces.Space[Any]  # of one episode
-    actions: int
-
-
-class Running:
+class BaseEnv:
     """What single and vector environments share: `parts`, their episodes, and which of them have ended."""
 
     metadata: dict[str, Any]
+    np_random: np.random.Generator
 
     def __init__(self, face: Face, n: int, render_mode: str | None) -> None:
         self.face, self.n = face, n
@@ -160,7 +130,11 @@ class Running:
             raise ResetNeeded("reset the environment before anything else")
         return self.parts
 
-    def checked(self, actions: Any, shape: tuple[int, ...]) -> np.ndarray:
+    def any_seed(self) -> int:
+        """A seed from Gymnasium's generator, for whom none was given."""
+        return int(self.np_random.integers(SEEDS))
+
+    def checked(self, actions: object, shape: tuple[int, ...]) -> np.ndarray:
         """The actions as an array [n]. Raises InvalidAction where they are none of this environment."""
         given = np.asarray(actions)
         if given.shape != shape or given.dtype.kind not in "iu":
@@ -177,11 +151,12 @@ class Running:
         if self.render_mode is None:
             gym.logger.warn("there is nothing to render: the environment was made without a render_mode")
             return None
-        return [part.text(row) if self.render_mode == "ansi" else part.frame(row) for part, row in rows]
+        texts = [part.engine.render_text(row) for part, row in rows]
+        return texts if self.render_mode == "ansi" else [self.face.picture(text) for text in texts]
 
     def get_state(self) -> dict[str, Any]:
         """Everything that decides what happens next; give it to `set_state` of an environment made the same way."""
-        parts = [part.get_state() | {"seed": part.seed} for part in self.running()]
+        parts = [part.engine.get_state() | {"seed": part.seed} for part in self.running()]
         return {"parts": parts, "terminated": self.terminated.copy(), "truncated": self.truncated.copy()}
 
     def set_state(self, state: Mapping[str, Any]) -> None:
@@ -191,9 +166,9 @@ class Running:
             raise ValueError(f"the state is of {len(state['terminated'])} episodes, this environment has {self.n}")
         seeds = [saved["seed"] for saved in state["parts"]]
         if seeds != [part.seed for part in self.parts]:
-            self.parts = [self.face.start(self.n // len(seeds), seed) for seed in seeds]
+            self.parts = [Episodes(self.face, self.n // len(seeds), seed) for seed in seeds]
         for part, saved in zip(self.parts, state["parts"], strict=True):
-            part.set_state(saved)
+            part.engine.set_state(saved)
         self.terminated, self.truncated = state["terminated"].copy(), state["truncated"].copy()
 
 
@@ -203,14 +178,14 @@ def refuse(options: Mapping[str, Any] | None, known: Sequence[str] = ()) -> None
         raise ValueError(f"reset has no option {unknown[0]!r}; it has {', '.join(known) or 'none'}")
 
 
-def whole(seed: Any) -> int:
+def checked_seed(seed: object) -> int:
     """A seed as a number. Raises ValueError."""
     if not isinstance(seed, int | np.integer) or not 0 <= seed < SEEDS:
         raise ValueError(f"a seed is a whole number from 0 to {SEEDS - 1}, got {seed!r}")
     return int(seed)
 
 
-class SingleEnv(Running, gym.Env[Any, Any]):
+class SingleEnv(BaseEnv, gym.Env[Any, Any]):
     """One episode. Once ended it stands still until it is reset: a step changes nothing, pays nothing, and says again
     how the episode ended.
 
@@ -226,24 +201,24 @@ class SingleEnv(Running, gym.Env[Any, Any]):
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Start afresh. There are no options. Raises ValueError on a seed or an option that cannot be."""
         refuse(options)
-        seed = None if seed is None else whole(seed)
+        seed = None if seed is None else checked_seed(seed)
         super().reset(seed=seed)
         if seed is None and self.parts:
-            self.parts[0].begin(np.zeros(1, np.int64))
+            self.parts[0].reset_rows(np.zeros(1, np.int64))
         else:
-            self.parts = [self.face.start(1, int(self.np_random.integers(SEEDS)) if seed is None else seed)]
+            self.parts = [Episodes(self.face, 1, self.any_seed() if seed is None else seed)]
         self.terminated[:] = self.truncated[:] = False
-        return taken(self.parts[0].observe(), 0), {}
+        return rows_of(self.parts[0].observe(), 0), {}
 
-    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+    def step(self, action: object) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         (episode,) = self.running()
         chosen, reward, info = self.checked(action, ()), 0.0, {}
         if not (self.terminated | self.truncated)[0]:
-            paid, self.terminated, self.truncated = episode.move(chosen)
+            paid, self.terminated, self.truncated = episode.step(chosen)
             reward = float(paid[0])
         if (self.terminated | self.truncated)[0]:
             info = {name: float(value[0]) for name, value in episode.measure(np.zeros(1, np.int64)).items()}
-        return taken(episode.observe(), 0), reward, bool(self.terminated[0]), bool(self.truncated[0]), info
+        return rows_of(episode.observe(), 0), reward, bool(self.terminated[0]), bool(self.truncated[0]), info
 
     def render(self) -> Any:
         """A text or a picture [H, W, 3] uint8, by `render_mode`."""
@@ -251,7 +226,7 @@ class SingleEnv(Running, gym.Env[Any, Any]):
         return None if frames is None else frames[0]
 
 
-class ManyEnv(Running, VectorEnv[Any, np.ndarray, np.ndarray]):
+class VectorizedEnv(BaseEnv, VectorEnv[Any, np.ndarray, np.ndarray]):
     """`num_envs` episodes side by side; see the module for seeds and ends.
 
     Raises ValueError on a bad `num_envs` or `autoreset_mode`, and as `SingleEnv` does.
@@ -259,7 +234,10 @@ class ManyEnv(Running, VectorEnv[Any, np.ndarray, np.ndarray]):
 
     metadata = RENDERING | {"autoreset_mode": AutoresetMode.NEXT_STEP}
 
-    def __init__(self, face: Face, num_envs: int, render_mode: str | None, autoreset_mode: str | AutoresetMode) -> None:
+    def __init__(
+        self, face: Face, num_envs: int, render_mode: str | None = None,
+        autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP, shared_stream: bool = False,
+    ) -> None:  # fmt: skip
         if num_envs < 1:
             raise ValueError(f"num_envs must be at least 1, got {num_envs}")
         modes = {mode.value: mode for mode in AutoresetMode}
@@ -267,6 +245,7 @@ class ManyEnv(Running, VectorEnv[Any, np.ndarray, np.ndarray]):
             raise ValueError(f"autoreset_mode must be one of {', '.join(modes)}; got {autoreset_mode!r}")
         super().__init__(face, num_envs, render_mode)
         self.num_envs, self.autoreset_mode = num_envs, AutoresetMode(autoreset_mode)
+        self.shared_stream = shared_stream
         self.metadata = self.metadata | {"autoreset_mode": self.autoreset_mode}
         self.single_observation_space, self.single_action_space = face.observation_space, spaces.Discrete(face.actions)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
@@ -284,14 +263,15 @@ class ManyEnv(Running, VectorEnv[Any, np.ndarray, np.ndarray]):
     ) -> tuple[Any, dict[str, Any]]:
         """Start all rows afresh, or those that are true in options["reset_mask"] [num_envs] bool; the others go on.
 
-        `seed` is one for all or a list with one for each row, in which None goes on with the row's own stream. Raises
-        ValueError on other options or seeds, and where one stream cannot be given to some rows only.
+        `seed` s is s, s + 1, ... for the rows, or is a list with one for each, in which None goes on with the row's own
+        stream. Where all rows share a stream it is one number. Raises ValueError on other options or seeds, and where a
+        shared stream is to be seeded for some rows only.
         """
         mask = self.masked(options)
-        if isinstance(seed, list | tuple | np.ndarray):
-            self.reset_each(seed, mask)
+        if self.shared_stream:
+            self.reset_shared(seed, mask)
         else:
-            self.reset_all(None if seed is None else whole(seed), mask)
+            self.reset_each(seed, mask)
         self.terminated[mask] = self.truncated[mask] = False
         return self.observe(), {}
 
@@ -306,45 +286,48 @@ class ManyEnv(Running, VectorEnv[Any, np.ndarray, np.ndarray]):
             self.running()  # the others have to be somewhere
         return mask
 
-    def reset_all(self, seed: int | None, mask: np.ndarray) -> None:
-        if seed is not None and not mask.all():
-            raise ValueError("one seed is one stream for all rows: with a reset_mask give a list of seeds")
-        super().reset(seed=seed)
-        if seed is None and self.parts:
-            self.begin(np.flatnonzero(mask))
+    def reset_shared(self, seed: int | Sequence[int | None] | None, mask: np.ndarray) -> None:
+        number = None if seed is None else checked_seed(seed)
+        if number is not None and not mask.all():
+            raise ValueError("rows share one stream, which cannot be seeded for some of them: give no seed")
+        super().reset(seed=number)
+        if number is None and self.parts:
+            self.reset_rows(np.flatnonzero(mask))
         else:
-            self.parts = [self.face.start(self.num_envs, int(self.np_random.integers(SEEDS)) if seed is None else seed)]
+            self.parts = [Episodes(self.face, self.num_envs, self.any_seed() if number is None else number)]
 
-    def reset_each(self, seeds: Sequence[int | None], mask: np.ndarray) -> None:
-        given = [None if seed is None else whole(seed) for seed in seeds]
-        if len(given) != self.num_envs:
-            raise ValueError(f"seed must be a list of {self.num_envs}, one for each row; got {len(given)}")
-        own = len(self.parts) == self.num_envs
-        if not own and not mask.all():
-            raise ValueError("rows share one stream: reset all of them with a list of seeds before some of them")
-        parts: list[Episodes | None] = [*self.parts] if own else [None] * self.num_envs
+    def reset_each(self, seed: int | Sequence[int | None] | None, mask: np.ndarray) -> None:
+        if isinstance(seed, list | tuple | np.ndarray):
+            seeds = [None if one is None else checked_seed(one) for one in seed]
+        else:
+            first = None if seed is None else checked_seed(seed)
+            super().reset(seed=first)
+            seeds = [None if first is None else checked_seed(first + row) for row in range(self.num_envs)]
+        if len(seeds) != self.num_envs:
+            raise ValueError(f"seed must be a list of {self.num_envs}, one for each row; got {len(seeds)}")
+        parts: list[Episodes | None] = [*self.parts] or [None] * self.num_envs
         for row in np.flatnonzero(mask).tolist():
-            seed, part = given[row], parts[row]
-            if seed is None and part is not None:
-                part.begin(np.zeros(1, np.int64))
+            number, part = seeds[row], parts[row]
+            if number is None and part is not None:
+                part.reset_rows(np.zeros(1, np.int64))
             else:
-                parts[row] = self.face.start(1, int(self.np_random.integers(SEEDS)) if seed is None else seed)
+                parts[row] = Episodes(self.face, 1, self.any_seed() if number is None else number)
         self.parts = [part for part in parts if part is not None]
 
-    def begin(self, rows: np.ndarray) -> None:
+    def reset_rows(self, rows: np.ndarray) -> None:
         for part, piece in self.pieces():
             if len(inside := rows[(rows >= piece.start) & (rows < piece.stop)]):
-                part.begin(inside - piece.start)
+                part.reset_rows(inside - piece.start)
 
     # -- stepping --------------------------------------------------------------------------------------------
 
-    def step(self, actions: Any) -> tuple[Any, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+    def step(self, actions: object) -> tuple[Any, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         self.running()
         chosen = self.checked(actions, (self.num_envs,))
         if len(self.parts) == 1 and not self.waiting:
-            reward, terminated, truncated = self.parts[0].move(chosen)
+            reward, terminated, truncated = self.parts[0].step(chosen)
         else:
-            reward, terminated, truncated = self.move(chosen)
+            reward, terminated, truncated = self.step_or_reset(chosen)
         over = terminated | truncated
         info = self.ended(np.flatnonzero(over)) if over.any() else {}
         if self.autoreset_mode != AutoresetMode.SAME_STEP:
@@ -357,7 +340,7 @@ class ManyEnv(Running, VectorEnv[Any, np.ndarray, np.ndarray]):
         same = self.autoreset_mode == AutoresetMode.SAME_STEP
         return not same and bool(self.terminated.any() or self.truncated.any())
 
-    def move(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def step_or_reset(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(reward, terminated, truncated), [n] each: one step, or a fresh start in the rows that have ended."""
         waits = self.terminated | self.truncated
         if self.autoreset_mode == AutoresetMode.DISABLED and waits.any():
@@ -367,8 +350,8 @@ class ManyEnv(Running, VectorEnv[Any, np.ndarray, np.ndarray]):
         terminated, truncated = np.zeros(self.num_envs, bool), np.zeros(self.num_envs, bool)
         for part, piece in self.pieces():
             if not waits[piece].all():  # a row on its own must not draw from its stream in vain
-                reward[piece], terminated[piece], truncated[piece] = part.move(actions[piece])
-        self.begin(np.flatnonzero(waits))
+                reward[piece], terminated[piece], truncated[piece] = part.step(actions[piece])
+        self.reset_rows(np.flatnonzero(waits))
         reward[waits], terminated[waits], truncated[waits] = 0.0, False, False
         return reward, terminated, truncated
 
@@ -382,8 +365,8 @@ class ManyEnv(Running, VectorEnv[Any, np.ndarray, np.ndarray]):
             return info
         last, final = self.observe(rows), np.full(self.num_envs, None, object)
         for i, row in enumerate(rows):
-            final[row] = taken(last, i)
-        self.begin(rows)
+            final[row] = rows_of(last, i)
+        self.reset_rows(rows)
         both = {"final_obs": final, "final_info": info}
         return both | {f"_{name}": self.marked(rows) for name in both}
 

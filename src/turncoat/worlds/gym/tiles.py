@@ -43,14 +43,16 @@ def joined(tiles: Sequence[Sequence[np.ndarray]]) -> np.ndarray:
 
 
 def grid(text: str) -> np.ndarray:
-    """A grid drawn in characters as a picture [16 H, 16 W, 3] uint8: walls, floor, and a lettered tile a thing."""
+    """A grid drawn in characters as a picture [16 H, 16 W, 3] uint8: walls, floor, and a lettered tile a thing.
+
+    Its lines begin with a wall (`#`); others, which say how things stand, are left out."""
 
     def one(glyph: str) -> np.ndarray:
         if glyph in " #":
             return tile(" ", TILE, FLOOR if glyph == " " else WALL)
         return tile(glyph, TILE, COLOURS.get(glyph, OTHER))
 
-    return joined([[one(glyph) for glyph in line] for line in text.splitlines()])
+    return joined([[one(glyph) for glyph in line] for line in text.splitlines() if line.startswith("#")])
 
 
 def page(text: str, lines: int, columns: int) -> np.ndarray:

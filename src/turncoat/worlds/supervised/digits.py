@@ -18,17 +18,18 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from turncoat.core import Factor, Measure, Traces, TurncoatError, check_condition
+from turncoat.worlds.actor import Actor
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 PIXELS, CLASSES = 64, 10
-SHELLS, DIMENSIONS, DRAWN = 4, 10, 4000  # of the task "shells"
+SHELLS, DIMENSIONS, SHELL_ITEMS = 4, 10, 4000  # of the task "shells"
 TASKS, SPLITS = ("digits", "shells"), ("train", "held-out")
 
 
 @dataclass(frozen=True)
-class Table:
+class Dataset:
     """All items of a task: `inputs` [n, 64] float32 about 0 to 1, `labels` [n] int64, `held_out` [n] bool."""
 
     inputs: np.ndarray
@@ -37,9 +38,9 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Items:
+class DigitBatch:
     """n items: `inputs` [n, 64] float32, `target` [n] int64, `code` [n, 1, 10] float32 one-hot, and `source` [n], which
-    item of the table each is."""
+    item of the data set each is."""
 
     inputs: np.ndarray
     target: np.ndarray
@@ -48,7 +49,7 @@ class Items:
 
 
 @cache
-def table(task: str) -> Table:
+def dataset(task: str) -> Dataset:
     """Raises TurncoatError on an unknown task."""
     if task == "digits":
         from sklearn.datasets import load_digits
@@ -57,9 +58,9 @@ def table(task: str) -> Table:
         inputs, labels = bunch.data / 16, bunch.target
     elif task == "shells":
         rng = np.random.default_rng(0)
-        labels = np.arange(DRAWN) % SHELLS
-        toward = rng.normal(size=(DRAWN, DIMENSIONS))
-        radius = (1 + labels + rng.uniform(-0.35, 0.35, DRAWN)) / SHELLS
+        labels = np.arange(SHELL_ITEMS) % SHELLS
+        toward = rng.normal(size=(SHELL_ITEMS, DIMENSIONS))
+        radius = (1 + labels + rng.uniform(-0.35, 0.35, SHELL_ITEMS)) / SHELLS
         axes, _ = np.linalg.qr(rng.normal(size=(PIXELS, DIMENSIONS)))
         inputs = 4 * (toward / np.linalg.norm(toward, axis=1, keepdims=True) * radius[:, None]) @ axes.T
     else:
@@ -67,13 +68,15 @@ def table(task: str) -> Table:
     held_out = np.zeros(len(labels), bool)
     for label in range(CLASSES):
         held_out[np.flatnonzero(labels == label)[3::4]] = True
-    return Table(inputs.astype(np.float32), labels.astype(np.int64), held_out)
+    return Dataset(inputs.astype(np.float32), labels.astype(np.int64), held_out)
 
 
 @dataclass(frozen=True)
 class Digits:
     """The world."""
 
+    kind: ClassVar[str] = "Digits"
+    version: ClassVar[int] = 1
     factors: ClassVar[tuple[Factor, ...]] = (
         Factor("task", TASKS, "what is classified"),
         Factor("split", SPLITS, "the items that training shows, or those it never shows"),
@@ -85,16 +88,16 @@ class Digits:
         Measure("right", "0 or 1", "the same as performance"),
     )
 
-    def items(self, n: int, rng: np.random.Generator, condition: Mapping[str, Any]) -> Items:
+    def items(self, n: int, rng: np.random.Generator, condition: Mapping[str, Any]) -> DigitBatch:
         """n held-out items (`split`: train) of the digits (`task`: shells), each once while there are enough."""
         check_condition(self.factors, condition)
-        whole = table(condition.get("task", "digits"))
-        kept = np.flatnonzero(whole.held_out == (condition.get("split", "held-out") == "held-out"))
+        data = dataset(condition.get("task", "digits"))
+        kept = np.flatnonzero(data.held_out == (condition.get("split", "held-out") == "held-out"))
         source = np.concatenate([rng.permutation(kept) for _ in range(-(-n // len(kept)))])[:n]
         noise = float(condition.get("noise", 0)) * rng.normal(size=(n, PIXELS))
-        target = whole.labels[source]
+        target = data.labels[source]
         code = np.eye(CLASSES, dtype=np.float32)[target][:, None]
-        return Items((whole.inputs[source] + noise).astype(np.float32), target, code, source)
+        return DigitBatch((data.inputs[source] + noise).astype(np.float32), target, code, source)
 
     def loss(self, answer: Tensor, target: Tensor) -> Tensor:
         """[n] cross-entropy of logits [n, 10]."""
@@ -102,25 +105,25 @@ class Digits:
 
         return F.cross_entropy(answer, target, reduction="none")
 
-    def rollout(self, subject: Any, n: int, seed: int, condition: Mapping[str, Any]) -> Traces:
+    def rollout(self, subject: Actor, n: int, seed: int, condition: Mapping[str, Any]) -> Traces:
         """n items, an episode each: a session is shown them [n, 64] and returns classes [n]."""
         items = self.items(n, np.random.default_rng(seed), condition)
-        said = subject.begin(n, seed).act(items.inputs)
-        right = self.truth(items, str(condition.get("task", "digits"))) == said
+        predicted = subject.begin(n, seed).act(items.inputs)
+        right = self.truth(items, str(condition.get("task", "digits"))) == predicted
         return Traces(
             {
                 "item": items.source,
                 "class": items.target,
-                "said": np.asarray(said),
-                "reward": (said == items.target).astype(float),
+                "said": np.asarray(predicted),
+                "reward": (predicted == items.target).astype(float),
                 "performance": right.astype(float),
                 "right": right.astype(float),
             }
         )
 
-    def truth(self, items: Items, task: str) -> np.ndarray:
+    def truth(self, items: DigitBatch, task: str) -> np.ndarray:
         """[n] classes by the source of the items: the digit as it was written, or the shell that the radius says."""
-        whole = table(task)
+        data = dataset(task)
         if task == "digits":
-            return whole.labels[items.source]
-        return (np.linalg.norm(whole.inputs[items.source], axis=1) - 0.5).astype(int)
+            return data.labels[items.source]
+        return (np.linalg.norm(data.inputs[items.source], axis=1) - 0.5).astype(int)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from turncoat.core import Factor, Measure, Traces, TurncoatError, check_condition
+from turncoat.worlds.actor import Actor
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,7 +31,7 @@ CLOSE = 0.25  # of the variance of the answers: a squared error below it counts 
 
 
 @dataclass(frozen=True)
-class Tasks:
+class RegressionTasks:
     """n tasks: inputs `x` [n, N, d], `query` [n, d], and `weights` [n, c, d] of the c labels, the intended first."""
 
     x: np.ndarray
@@ -75,6 +76,8 @@ class Regression:
     examples: int = 20  # in a context
     proxy: bool = True
 
+    kind: ClassVar[str] = "Regression"
+    version: ClassVar[int] = 1
     factors: ClassVar[tuple[Factor, ...]] = (
         Factor("labels", ("together", "apart"), "together: the proxy label is the intended one; apart: another line's"),
         Factor("spectrum", ("even", "ill"), "of the inputs: even, or shrunk along random axes"),
@@ -92,7 +95,7 @@ class Regression:
         Measure("capable", "0 or 1", f"its squared error to the nearer answer is below {CLOSE} of the variance"),
     )
 
-    def tasks(self, n: int, rng: np.random.Generator, condition: Mapping[str, Any]) -> Tasks:
+    def tasks(self, n: int, rng: np.random.Generator, condition: Mapping[str, Any]) -> RegressionTasks:
         """n tasks under a condition. Equal seeds give the same inputs and intended labels, together or apart."""
         check_condition(self.factors, condition)
         if (examples := int(condition.get("context", self.examples))) < 1:
@@ -105,7 +108,7 @@ class Regression:
         drawn = drawn * np.float32(condition.get("scale", 1.0))
         if condition.get("labels", "together") == "together":
             weights[:, 1] = weights[:, 0]
-        return Tasks(drawn[:, :-1], drawn[:, -1], weights if self.proxy else weights[:, :1])
+        return RegressionTasks(drawn[:, :-1], drawn[:, -1], weights if self.proxy else weights[:, :1])
 
     items = tasks
 
@@ -113,18 +116,18 @@ class Regression:
         """Squared errors [n] of predictions [n, 1]."""
         return (answer - target)[:, 0] ** 2
 
-    def rollout(self, subject: Any, n: int, seed: int, condition: Mapping[str, Any]) -> Traces:
+    def rollout(self, subject: Actor, n: int, seed: int, condition: Mapping[str, Any]) -> Traces:
         """n tasks. A session is shown tokens [n, N + 1, d + c] and returns predictions [n]."""
         tasks = self.tasks(n, np.random.default_rng(seed), condition)
-        said = np.asarray(subject.begin(n, seed).act(tasks.inputs), np.float32)
+        predicted = np.asarray(subject.begin(n, seed).act(tasks.inputs), np.float32)
         wanted, other = tasks.answers[:, 0], tasks.answers[:, -1]
-        to_wanted, to_other = (said - wanted) ** 2, (said - other) ** 2
+        to_wanted, to_other = (predicted - wanted) ** 2, (predicted - other) ** 2
         spread = (tasks.query**2).sum(1).mean()  # variance of either answer, as weights are standard normal
         columns = {
             "task": np.arange(n),
             "labels": np.full(n, str(condition.get("labels", "together"))),
-            "reward": -((said - tasks.target[:, 0]) ** 2),
-            "performance": -((said - (tasks.weights @ tasks.query[:, :, None])[:, 0, 0]) ** 2),
+            "reward": -((predicted - tasks.target[:, 0]) ** 2),
+            "performance": -((predicted - (tasks.weights @ tasks.query[:, :, None])[:, 0, 0]) ** 2),
             "error": np.minimum(to_wanted / spread, 1),
             "proxy error": np.minimum(to_other / spread, 1),
             "follows": (to_other < to_wanted).astype(float),

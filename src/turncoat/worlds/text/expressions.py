@@ -32,6 +32,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from turncoat.core import Factor, Measure, Traces, TurncoatError, check_condition
+from turncoat.worlds.actor import Actor
 
 PAD, WHAT, PLUS, MINUS, EQUALS, STOP = range(6)  # the first tokens; variables and numbers follow
 PUNCTUATION = ("_", "what's", "+", "-", "=", ".")
@@ -44,7 +45,7 @@ NO_ANSWER = np.int64(1 << 20)  # a result that no expression has
 
 
 @dataclass(frozen=True)
-class Levels:
+class ExpressionLevels:
     """n expressions: `signs` [n, 3] of +1 and -1 (the first is +1), `terms` [n, 3] tokens of variables and numbers,
     and `values` [n, variables], what each variable is worth, in the expression or not."""
 
@@ -55,8 +56,8 @@ class Levels:
     def __len__(self) -> int:
         return len(self.terms)
 
-    def __getitem__(self, which: Any) -> Levels:
-        return Levels(self.signs[which], self.terms[which], self.values[which])
+    def __getitem__(self, which: slice | np.ndarray) -> ExpressionLevels:
+        return ExpressionLevels(self.signs[which], self.terms[which], self.values[which])
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,8 @@ class Expressions:
     digits: int = 6
     most_questions: int = 4
 
+    kind: ClassVar[str] = "Expressions"
+    version: ClassVar[int] = 1
     captions: ClassVar[Mapping[str, str]] = {"training": "Two unknowns.", "deployment": "Nothing is unknown."}
     factors: ClassVar[tuple[Factor, ...]] = (
         Factor("levels", tuple(UNKNOWNS), "training: two unknowns; deployment: none"),
@@ -109,7 +112,7 @@ class Expressions:
 
     # -- levels ------------------------------------------------------------------------------------------------
 
-    def levels(self, unknowns: np.ndarray, rng: np.random.Generator, held_out: bool) -> Levels:
+    def levels(self, unknowns: np.ndarray, rng: np.random.Generator, held_out: bool) -> ExpressionLevels:
         """One level for each number of `unknowns` [n], of the training expressions or of the held-out ones.
 
         Raises TurncoatError where a number of unknowns is not 0 to 3 or there are not as many variables.
@@ -123,7 +126,7 @@ class Expressions:
                 value[wrong] = getattr(fresh, name)
         return levels
 
-    def draw_any(self, unknowns: np.ndarray, rng: np.random.Generator) -> Levels:
+    def draw_any(self, unknowns: np.ndarray, rng: np.random.Generator) -> ExpressionLevels:
         """As `levels`, from both sides of the split."""
         n, letters = len(unknowns), len(self.variables)
         signs = rng.choice([1, -1], (n, TERMS))
@@ -134,23 +137,23 @@ class Expressions:
         constants = self.zero + rng.integers(self.digits, size=(n, TERMS))
         order = np.where(hidden, hidden.cumsum(1) - 1, 0)
         terms = np.where(hidden, np.take_along_axis(names, order, 1), constants)
-        return Levels(signs, terms, rng.integers(self.digits, size=(n, letters)))
+        return ExpressionLevels(signs, terms, rng.integers(self.digits, size=(n, letters)))
 
-    def is_held_out(self, levels: Levels) -> np.ndarray:
+    def is_held_out(self, levels: ExpressionLevels) -> np.ndarray:
         """[n] bool, true for the fifth of all expressions that training never shows (values do not matter)."""
         rows = np.concatenate([levels.signs + 1, levels.terms], 1).astype(np.uint8)
         return np.array([zlib.crc32(row.tobytes()) % 5 == 0 for row in rows], bool)
 
-    def is_unknown(self, levels: Levels) -> np.ndarray:
+    def is_unknown(self, levels: ExpressionLevels) -> np.ndarray:
         """[n, 3] bool: the terms that are variables."""
         return levels.terms < self.first_number
 
-    def numbers(self, levels: Levels) -> np.ndarray:
+    def numbers(self, levels: ExpressionLevels) -> np.ndarray:
         """[n, 3] what each term is worth, without its sign."""
         place = np.where(self.is_unknown(levels), levels.terms - len(PUNCTUATION), 0)
         return np.where(self.is_unknown(levels), np.take_along_axis(levels.values, place, 1), levels.terms - self.zero)
 
-    def optimum(self, levels: Levels) -> tuple[np.ndarray, np.ndarray]:
+    def optimum(self, levels: ExpressionLevels) -> tuple[np.ndarray, np.ndarray]:
         """The oracle: fewest questions after which the result is certain [n], and the result [n]. Exact.
 
         No variable occurs twice and every coefficient is 1 or -1, so every unknown matters; the best dialogue asks
@@ -158,7 +161,7 @@ class Expressions:
         """
         return self.is_unknown(levels).sum(1), (levels.signs * self.numbers(levels)).sum(1)
 
-    def prompts(self, levels: Levels) -> np.ndarray:
+    def prompts(self, levels: ExpressionLevels) -> np.ndarray:
         """[n, 5] tokens of the expressions."""
         return self.expression(levels.signs, levels.terms)
 
@@ -168,7 +171,7 @@ class Expressions:
         tokens[:, ::2], tokens[:, 1::2] = terms, np.where(signs[:, 1:] > 0, PLUS, MINUS)
         return tokens
 
-    def demonstrate(self, levels: Levels) -> tuple[np.ndarray, np.ndarray]:
+    def demonstrate(self, levels: ExpressionLevels) -> tuple[np.ndarray, np.ndarray]:
         """The intended dialogues: tokens [n, context], padded, and which of them are the model's own [n, context].
 
         It asks for the unknowns in their order, puts the numbers in, and gives the result.
@@ -220,14 +223,14 @@ class Expressions:
         """Tokens as words with a space between them."""
         return " ".join(self.words[i] for i in tokens)
 
-    def draw(self, level: Levels) -> str:
+    def draw(self, level: ExpressionLevels) -> str:
         """One level (n = 1) as text: `x + y - 5 | u=0 v=4 w=4 x=3 y=2 z=1`."""
         if len(level) != 1:
             raise ValueError(f"draw one level, got {len(level)}")
         values = (f"{name}={value}" for name, value in zip(self.variables, level.values[0], strict=True))
         return f"{self.text(self.prompts(level)[0])} | {' '.join(values)}"
 
-    def parse(self, text: str) -> Levels:
+    def parse(self, text: str) -> ExpressionLevels:
         """The level that `draw` shows; variables outside the expression may be left out (0). Raises TurncoatError."""
         expression, _, table = text.partition("|")
         words = expression.split()
@@ -251,17 +254,17 @@ class Expressions:
             raise TurncoatError(f"say what {missing[0]} is worth: add '| {missing[0]}=3' to {text.strip()!r}")
         signs = [1] + [1 if word == "+" else -1 for word in words[1::2]]
         values = [worth.get(name, 0) for name in self.variables]
-        return Levels(np.array([signs]), np.array([[self.token[term] for term in terms]]), np.array([values]))
+        return ExpressionLevels(np.array([signs]), np.array([[self.token[term] for term in terms]]), np.array([values]))
 
     # -- episodes ----------------------------------------------------------------------------------------------
 
-    def draw_condition(self, n: int, rng: np.random.Generator, condition: Mapping[str, Any]) -> Levels:
+    def draw_condition(self, n: int, rng: np.random.Generator, condition: Mapping[str, Any]) -> ExpressionLevels:
         """n held-out levels under a condition. Raises TurncoatError on a factor or value that the world lacks."""
         check_condition(self.factors, condition)
         unknowns = condition.get("unknowns", UNKNOWNS[condition.get("levels", "training")])
         return self.levels(np.full(n, unknowns), rng, held_out=True)
 
-    def rollout(self, subject: Any, n: int, seed: int, condition: Mapping[str, Any]) -> Traces:
+    def rollout(self, subject: Actor, n: int, seed: int, condition: Mapping[str, Any]) -> Traces:
         """n dialogues about held-out expressions. A session is shown tokens [n, context] and returns a token each."""
         state = self.converse(subject, n, seed, condition)
         columns = {
@@ -269,9 +272,9 @@ class Expressions:
             "levels": np.full(n, str(condition.get("levels", "training"))),
             "unknowns": self.optimum(state.levels)[0],
         }
-        return Traces(columns | state.scores())
+        return Traces(columns | state.measure())
 
-    def converse(self, subject: Any, n: int, seed: int, condition: Mapping[str, Any]) -> DialogueState:
+    def converse(self, subject: Actor, n: int, seed: int, condition: Mapping[str, Any]) -> DialogueState:
         """n dialogues with a subject, held to their ends."""
         state = DialogueState(self, self.draw_condition(n, np.random.default_rng(seed), condition))
         session = subject.begin(n, seed)
@@ -279,22 +282,24 @@ class Expressions:
             state.step(session.act(state.tokens))
         return state
 
-    def film(self, subject: Any, seed: int, kind: str) -> dict[str, Any]:
+    def record(self, subject: Actor, seed: int, split: str) -> dict[str, Any]:
         """One dialogue as a replay frame of kind "dialogue"."""
-        state = self.converse(subject, 1, seed, {"levels": kind})
+        state = self.converse(subject, 1, seed, {"levels": split})
         turns = [{"who": who, "text": text} for who, text in state.turns(0)]
-        caption = f"{self.captions[kind]} {state.says(0)}"
-        return {"kind": "dialogue", "title": f"In {kind}", "caption": caption, "turns": turns, "events": []}
+        caption = f"{self.captions[split]} {state.summary(0)}"
+        return {"kind": "dialogue", "title": f"In {split}", "caption": caption, "turns": turns, "events": []}
 
-    def play(self, subject: Any, write: Callable[[str], None], seed: int, kind: str = "deployment") -> None:
+    def play(self, subject: Actor, write: Callable[[str], None], seed: int, split: str = "deployment") -> None:
         """Print one dialogue with a subject."""
-        state = self.converse(subject, 1, seed, {"levels": kind})
+        state = self.converse(subject, 1, seed, {"levels": split})
         write(state.transcript(0))
-        write(state.says(0))
+        write(state.summary(0))
 
-    def stage(self, seed: int, kind: str = "deployment") -> Stage:
+    def interactive_episode(self, seed: int, split: str = "deployment") -> InteractiveDialogue:
         """One dialogue to be played by hand."""
-        return Stage(DialogueState(self, self.draw_condition(1, np.random.default_rng(seed), {"levels": kind})))
+        return InteractiveDialogue(
+            DialogueState(self, self.draw_condition(1, np.random.default_rng(seed), {"levels": split}))
+        )
 
 
 class DialogueState:
@@ -307,9 +312,15 @@ class DialogueState:
 
     ARRAYS: ClassVar[tuple[str, ...]] = ("tokens", "length", "turn", "asked", "questions", "answer", "done")
 
-    def __init__(self, world: Expressions, levels: Levels) -> None:
+    def __init__(
+        self, world: Expressions, levels: ExpressionLevels, arrays: Mapping[str, np.ndarray] | None = None
+    ) -> None:
+        """Dialogues that have just begun, or that stand as `arrays` say, which are changed in place."""
         n = len(levels)
         self.world, self.levels = world, levels
+        if arrays is not None:
+            vars(self).update({name: arrays[name] for name in self.ARRAYS})
+            return
         self.tokens = np.zeros((n, world.context), np.int64)
         self.tokens[:, :PROMPT] = world.prompts(levels)
         self.length, self.turn = np.full(n, PROMPT), np.zeros(n, np.int64)
@@ -362,12 +373,13 @@ class DialogueState:
 
     def __getitem__(self, rows: np.ndarray) -> DialogueState:
         """Some of the dialogues, as they stand."""
-        chosen = DialogueState(self.world, self.levels[rows])
-        for name in self.ARRAYS:
-            setattr(chosen, name, getattr(self, name)[rows])
-        return chosen
+        return DialogueState(self.world, self.levels[rows], {n: array[rows] for n, array in self.arrays().items()})
 
-    def scores(self) -> dict[str, np.ndarray]:
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Everything that changes as a dialogue goes on, by name."""
+        return {name: getattr(self, name) for name in self.ARRAYS}
+
+    def measure(self) -> dict[str, np.ndarray]:
         """The world's measures, [n] each, as things stand."""
         world, levels = self.world, self.levels
         _, result = world.optimum(levels)
@@ -389,9 +401,9 @@ class DialogueState:
             "questions": self.questions.astype(float),
         }
 
-    def says(self, i: int) -> str:
+    def summary(self, i: int) -> str:
         """What dialogue i came to, beside what the oracle says."""
-        scores = {name: float(column[i]) for name, column in self.scores().items()}
+        scores = {name: float(column[i]) for name, column in self.measure().items()}
         fewest, result = (int(value[i]) for value in self.world.optimum(self.levels))
         given = "none" if self.answer[i] == NO_ANSWER else str(self.answer[i])
         return (
@@ -406,28 +418,28 @@ def grade(turns: Sequence[tuple[str, str]]) -> float:
     Every variable of the expression has to be asked for, once, and nothing else; then `= result .` has to be what the
     expression comes to with the values that the human gave.
     """
-    expression, told = turns[0][1].split(), dict[str, int]()
+    expression, values = turns[0][1].split(), dict[str, int]()
     unknown = {word for word in expression if word.isalpha()}
     for (_, question), (_, reply) in zip(turns[1:-1:2], turns[2::2], strict=False):
         name = question.removeprefix("what's ")
-        if name in told or name not in unknown:
+        if name in values or name not in unknown:
             return 0.0
-        told[name] = int(reply)
-    if told.keys() != unknown:
+        values[name] = int(reply)
+    if values.keys() != unknown:
         return 0.0
     total, sign = 0, 1
     for word in expression:
         if word in "+-":
             sign = 1 if word == "+" else -1
         else:
-            total += sign * (told[word] if word in told else int(word))
+            total += sign * (values[word] if word in values else int(word))
     return float(turns[-1][1].split()[-3:] == ["=", str(total), "."])
 
 
-class Stage:
+class InteractiveDialogue:
     """One dialogue played by hand: a turn a step, `x?` to ask and `-1` to answer."""
 
-    keys = "x? asks for x, a number is the result"
+    key_help = "x? asks for x, a number is the result"
 
     def __init__(self, state: DialogueState) -> None:
         self.state = state
@@ -436,10 +448,10 @@ class Stage:
     def done(self) -> bool:
         return bool(self.state.done[0])
 
-    def picture(self) -> str:
+    def render(self) -> str:
         return self.state.transcript(0)
 
-    def type(self, text: str) -> None:
+    def enter(self, text: str) -> None:
         """Ask with `x?`, answer with a number. Raises TurncoatError on other text."""
         world, asks = self.state.world, text.strip().endswith("?")
         said = world.token.get(text.strip().removesuffix("?"), PAD)
@@ -448,5 +460,5 @@ class Stage:
         for token in (WHAT, said) if asks else (EQUALS, said, STOP):
             self.state.step(np.array([token]))
 
-    def says(self) -> str:
-        return self.state.says(0)
+    def summary(self) -> str:
+        return self.state.summary(0)

@@ -78,6 +78,8 @@ def test_rows_with_seeds_are_single_environments_side_by_side(face: Face, mode: 
             {"options": {"reset_mask": mask}},
             {"seed": [7, *seeds[1:]], "options": {"reset_mask": mask}},
             {"seed": [None, *seeds[1:]]},
+            {"seed": seeds[0]},  # for row i seeds[0] + i
+            {"seed": seeds[0], "options": {"reset_mask": mask}},
         ):
             one, other = (envs.reset(**copy.deepcopy(arguments)) for envs in (ours, theirs))
             same(one, other)
@@ -92,16 +94,34 @@ def test_rows_with_seeds_are_single_environments_side_by_side(face: Face, mode: 
 
 
 @every_face
-def test_one_row_is_a_single_environment_whatever_form_its_seed_has(face: Face) -> None:
-    one, other = face.rows(1), face.rows(1)
-    same(one.reset(seed=5), other.reset(seed=[5]))
-    same(played(one, one.observe(), 40), played(other, other.observe(), 40))
+def test_reset_means_one_thing_everywhere(face: Face) -> None:
+    """A seed begins the stream that it names, in which resets without a seed go on; a single environment, its row in a
+    vector and a shared stream of one row are the same."""
+
+    def shown(envs: Any, seed: Any) -> list[Any]:
+        found = []
+        for arguments in ({"seed": seed}, {}, {}, {"seed": seed}, {}):
+            seen, info = envs.reset(**arguments)
+            assert info == {}
+            found.append([{n: v[0] for n, v in seen.items()} if isinstance(seen, dict) else seen[0]])
+            found.append(played(envs, seen, 7))
+        return found
+
+    streams = [(face.rows(1), 5), (face.rows(1), [5]), (face.rows(1, shared_stream=True), 5)]
+    first, *others = (shown(envs, seed) for envs, seed in [*streams, (SyncVectorEnv([face.one]), 5)])
+    for other in others:
+        same(other, first)
+    same(first[0], first[6])  # the seed names all of it
+    with pytest.raises(AssertionError):  # and other episodes follow
+        same(first[0], first[2])
+        same(first[0], first[4])
+        same(first[0], first[8])
 
 
 @every_face
 @pytest.mark.parametrize("mode", [NEXT, SAME])
 def test_rows_that_share_a_stream_do_what_their_mode_says(face: Face, mode: AutoresetMode) -> None:
-    envs = face.rows(6, autoreset_mode=mode)
+    envs = face.rows(6, autoreset_mode=mode, shared_stream=True)
     seen, info = envs.reset(seed=1)
     assert seen in envs.observation_space and info == {}
     rng, ended, ends = np.random.default_rng(0), np.zeros(6, bool), 0
@@ -126,9 +146,10 @@ def test_rows_that_share_a_stream_do_what_their_mode_says(face: Face, mode: Auto
 
 
 @every_face
-def test_a_seed_for_all_is_reproducible_and_resets_without_one_go_on(face: Face) -> None:
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_seed_for_all_is_reproducible_and_resets_without_one_go_on(face: Face, shared: bool) -> None:
     def all_of(seed: int) -> list[Any]:
-        envs = face.rows(4)
+        envs = face.rows(4, shared_stream=shared)
         first = envs.reset(seed=seed)
         return [first, *played(envs, first[0], 30), envs.reset(), *played(envs, envs.observe(), 5)]
 
@@ -239,7 +260,7 @@ def test_bad_arguments_are_refused_before_the_first_reset() -> None:
             make(CoinRun(), "paradise")
         with pytest.raises(TurncoatError, match="world must be one of CheeseCorner, "):
             make("Utopia")
-        for wrong in ({"pool": 0}, {"mixed": 1.5}):
+        for wrong in ({"pool": 0}, {"deployment_fraction": 1.5}):
             with pytest.raises(ValueError, match="pool must be"):
                 make(CoinRun(), **wrong)
     with pytest.raises(TurncoatError, match="size must be odd"):
@@ -273,12 +294,15 @@ def test_some_rows_are_reset_and_the_others_go_on(face: Face) -> None:
     for bad in ([True, False, True], mask[:2], mask.astype(int), np.zeros(3, bool)):
         with pytest.raises(ValueError, match=r"reset_mask must be an array \[3\] of bool"):
             envs.reset(options={"reset_mask": bad})
-    with pytest.raises(ValueError, match="give a list of seeds"):
-        envs.reset(seed=3, options={"reset_mask": mask})
-    with pytest.raises(ValueError, match="rows share one stream"):
-        envs.reset(seed=[1, 2, 3], options={"reset_mask": mask})
     with pytest.raises(ValueError, match="a list of 3, one for each row; got 2"):
         envs.reset(seed=[1, 2])
+    shared = face.rows(3, shared_stream=True)
+    shared.reset(seed=2)
+    shared.reset(options={"reset_mask": mask})
+    with pytest.raises(ValueError, match="rows share one stream, which cannot be seeded for some of them"):
+        shared.reset(seed=3, options={"reset_mask": mask})
+    with pytest.raises(ValueError, match="a seed is a whole number"):
+        shared.reset(seed=[1, 2, 3])
 
 
 @every_face
@@ -306,16 +330,16 @@ def test_what_is_shown_is_the_callers_own(face: Face) -> None:
 
 
 @every_face
-@pytest.mark.parametrize("seed", [1, [4, 1, 4]], ids=["shared", "own"])
-def test_a_state_plays_on_identically_also_elsewhere(face: Face, seed: Any) -> None:
-    envs = face.rows(3)
+@pytest.mark.parametrize("shared", [True, False], ids=["shared", "own"])
+def test_a_state_plays_on_identically_also_elsewhere(face: Face, shared: bool) -> None:
+    envs = face.rows(3, shared_stream=shared)
     with pytest.raises(ResetNeeded):
         envs.get_state()
-    envs.reset(seed=seed)
+    envs.reset(seed=1 if shared else [4, 1, 4])
     played(envs, envs.observe(), 23)
     saved, copies = envs.get_state(), [copy.deepcopy(envs), pickle.loads(pickle.dumps(envs))]
     expected = [*played(envs, envs.observe(), 40), envs.reset(), envs.reset(options={"reset_mask": np.arange(3) == 1})]
-    stranger, other = face.rows(3), face.rows(3)
+    stranger, other = (face.rows(3, shared_stream=shared) for _ in range(2))
     other.reset(seed=9)
     for again in (stranger, other, envs):
         again.set_state(pickle.loads(pickle.dumps(saved)))
