@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from turncoat.assays.behaviour.measures import Rollout
 from turncoat.core import Claim, Finding
 from turncoat.stats import CONFIDENCE, MIN_SEEDS, PREVALENCE, clopper_pearson, judge
 
@@ -25,6 +26,7 @@ SIZES = (5, 10, 20)
 OFFSETS = (-0.15, -0.05, 0.0, 0.05, 0.10, 0.15)  # true mean minus threshold
 MARGIN = 0.2  # of an equivalence: two standard deviations of a seed
 APART = (0.0, 0.1, 0.2, 0.3, 0.4)
+SIMULATED = Rollout().readout(measure="simulated")  # of the claims; nothing is observed
 CHECKED = 20  # draws in each cell that are also put to `judge`
 
 Draw = Callable[[np.random.Generator, float, tuple[int, int]], np.ndarray]
@@ -81,7 +83,7 @@ def rates(kind: Kind, n: int, offset: float, controlled: bool, repetitions: int)
     y = kind.draw(rng, CONTROL, (repetitions, n)) if controlled else None
     threshold = THRESHOLD - (CONTROL if controlled else 0)
     found = decide(x, y, threshold)
-    claim = Claim(says="simulated", assay=None, at_least=threshold)
+    claim = Claim(statement="simulated", readout=SIMULATED, at_least=threshold)
     for row in range(CHECKED):
         arm, control = x[row].tolist(), None if y is None else y[row].tolist()
         assert FINDINGS[found[row] + 1] is judge(claim, arm, control).finding, f"judge differs on {arm}, {control}"
@@ -93,7 +95,7 @@ def equivalence(kind: Kind, n: int, apart: float, repetitions: int) -> dict[Find
     rng = np.random.default_rng([n, round(1000 * apart), 7, *kind.name.encode()])
     x, y = (kind.draw(rng, mean, (repetitions, n)) for mean in (CONTROL + apart, CONTROL))
     found = decide(x, y, -MARGIN, MARGIN)
-    claim = Claim(says="simulated", assay=None, within=MARGIN, control="control")
+    claim = Claim(statement="simulated", readout=SIMULATED, within=MARGIN, control="control")
     for row in range(CHECKED):
         assert FINDINGS[found[row] + 1] is judge(claim, x[row].tolist(), y[row].tolist()).finding
     return {finding: float((found == code).mean()) for code, finding in enumerate(FINDINGS, -1)}

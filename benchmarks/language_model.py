@@ -19,9 +19,11 @@ import numpy as np
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from turncoat.models.llama import BASE, CONTEXT, EPSILON, shape_of
-from turncoat.train.language.pretrain import LENGTH, Pretrain, corpus_loss, learn
-from turncoat.train.schedules import glide
+from turncoat.models.llama import CONTEXT as MODEL_CONTEXT
+from turncoat.models.llama import NORM_EPSILON, ROPE_THETA, shape_of
+from turncoat.train.base import gradient_step
+from turncoat.train.language.pretrain import CONTEXT, Pretrain, corpus_loss
+from turncoat.train.schedules import cosine
 from turncoat.worlds.text.corpus import WORDS, corpus
 
 
@@ -29,10 +31,10 @@ def plain(recipe: Pretrain) -> Any:
     """The model of transformers that the recipe's exports are."""
     shape = shape_of(recipe.size)
     config = LlamaConfig(
-        vocab_size=WORDS, hidden_size=shape.width, intermediate_size=shape.inner, num_hidden_layers=shape.layers,
-        num_attention_heads=shape.heads, num_key_value_heads=shape.heads, max_position_embeddings=CONTEXT,
-        rms_norm_eps=EPSILON, rope_parameters={"rope_type": "default", "rope_theta": BASE}, tie_word_embeddings=True,
-        use_cache=False,
+        vocab_size=WORDS, hidden_size=shape.width, intermediate_size=shape.mlp_width, num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads, num_key_value_heads=shape.heads, max_position_embeddings=MODEL_CONTEXT,
+        rms_norm_eps=NORM_EPSILON, rope_parameters={"rope_type": "default", "rope_theta": ROPE_THETA},
+        tie_word_embeddings=True, use_cache=False,
     )  # fmt: skip
     return LlamaForCausalLM(config).train()
 
@@ -50,18 +52,18 @@ class Loop:
         self.rng, self.text = np.random.default_rng(0), corpus()
         self.tasks = recipe.tasks(self.text, self.rng)
         self.optimizer = torch.optim.AdamW(
-            net.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.95), weight_decay=recipe.decay, fused=True
+            net.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.95), weight_decay=recipe.weight_decay, fused=True
         )
 
     def speed(self, updates: int) -> float:
         """Thousands of tokens per CPU-second over that many updates more."""
         start = time.process_time()
         for _ in range(updates):
-            glide(self.optimizer, self.recipe.learning_rate, self.done, self.recipe.updates, 0.1)
+            cosine(self.optimizer, self.recipe.learning_rate, self.done, self.recipe.updates, floor=0.1)
             rows = self.recipe.rows(self.text, self.tasks, self.rng)
-            learn(self.net, self.optimizer, self.loss(self.net, rows))
+            gradient_step(self.optimizer, self.loss(self.net, rows), self.net.parameters())
             self.done += 1
-        return updates * self.recipe.batch * LENGTH / (time.process_time() - start) / 1e3
+        return updates * self.recipe.batch_size * CONTEXT / (time.process_time() - start) / 1e3
 
 
 def main() -> None:

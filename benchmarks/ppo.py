@@ -16,47 +16,47 @@ from statistics import median
 
 import torch
 
-from turncoat.train.rl.ppo import Settings, TrainMLP, TrainPPO, improve
+from turncoat.train.rl.ppo import PPOConfig, TrainAttentionPPO, TrainMLPPPO, ppo_updates
 from turncoat.worlds.goals.cheese import CheeseCorner
 from turncoat.worlds.goals.follow_leader import FollowLeader
 from turncoat.worlds.goals.keys_chests import KeysChests
 from turncoat.worlds.grid.engine import Engine
 
-PEERS = Settings(envs=256, span=128, epochs=5, minibatches=8)
-SETTINGS: dict[str, TrainPPO] = {
-    "corner, MLP 3 x 128, the peer's setting": TrainMLP(CheeseCorner(), levels=1024, settings=PEERS),
-    "the same, 8192 levels": TrainMLP(CheeseCorner(), levels=8192, settings=PEERS),
-    "the same, 1024 environments x 128 steps": TrainMLP(
-        CheeseCorner(), levels=1024, settings=replace(PEERS, envs=1024)
+PEERS = PPOConfig(n_envs=256, n_steps=128, n_epochs=5, n_minibatches=8)
+SETTINGS: dict[str, TrainAttentionPPO | TrainMLPPPO] = {
+    "corner, MLP 3 x 128, the peer's setting": TrainMLPPPO(CheeseCorner(), n_levels=1024, ppo=PEERS),
+    "the same, 8192 levels": TrainMLPPPO(CheeseCorner(), n_levels=8192, ppo=PEERS),
+    "the same, 1024 environments x 128 steps": TrainMLPPPO(
+        CheeseCorner(), n_levels=1024, ppo=replace(PEERS, n_envs=1024)
     ),
-    "the same, 1 epoch": TrainMLP(CheeseCorner(), levels=1024, settings=replace(PEERS, envs=1024, epochs=1)),
-    "keys, ForagerNet, as `TrainPPO` is": TrainPPO(KeysChests()),
-    "keys, ForagerNet, as the zoo trains it": TrainPPO(
-        KeysChests(), settings=Settings(learning_rate=4e-3, minibatches=16)
+    "the same, 1 epoch": TrainMLPPPO(CheeseCorner(), n_levels=1024, ppo=replace(PEERS, n_envs=1024, n_epochs=1)),
+    "keys, ObjectAttentionNet, as `TrainAttentionPPO` is": TrainAttentionPPO(KeysChests()),
+    "keys, ObjectAttentionNet, as the zoo trains it": TrainAttentionPPO(
+        KeysChests(), ppo=PPOConfig(learning_rate=4e-3, n_minibatches=16)
     ),
-    "leader, ForagerNet with memory": TrainPPO(FollowLeader(), memory=True),
+    "leader, ObjectAttentionNet with memory": TrainAttentionPPO(FollowLeader(), memory=True),
 }
 
 
-def measure(recipe: TrainPPO, updates: int) -> tuple[list[float], float]:
+def measure(recipe: TrainAttentionPPO | TrainMLPPPO, updates: int) -> tuple[list[float], float]:
     """Thousands of steps per CPU-second of each update after the first, and the share of time spent updating."""
     torch.manual_seed(0)
     net = recipe.build().module
-    engine = Engine(recipe.world, recipe.settings.envs, 0, pool=recipe.levels)
-    prepare = recipe.look(engine, net)
+    engine = Engine(recipe.world, recipe.ppo.n_envs, 0, pool=recipe.n_levels)
+    preprocess = recipe.preprocess(engine, net)
     calls: list[float] = []  # when each observation was made ready: the last of an update is where playing ends
 
     def timed(seen: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        ready = prepare(seen)
+        ready = preprocess(seen)
         calls.append(time.process_time())
         return ready
 
     rates, learning, whole = [], 0.0, 0.0
     before = time.process_time()
-    for update, _ in enumerate(improve(net, engine, timed, updates, recipe.settings, 0)):
+    for update, _ in enumerate(ppo_updates(net, engine, timed, updates, recipe.ppo, 0)):
         now = time.process_time()
         if update:
-            rates.append(recipe.settings.envs * recipe.settings.span / (now - before) / 1e3)
+            rates.append(recipe.ppo.n_envs * recipe.ppo.n_steps / (now - before) / 1e3)
             learning, whole = learning + now - calls[-1], whole + now - before
         before = now
     return rates, learning / whole

@@ -11,13 +11,13 @@ the share whose bound is at least the subject's rate in that very test.
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, replace
-from types import SimpleNamespace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from turncoat.assays.behaviour.test_search import AnyTest
+from turncoat.assays.behaviour.test_search import TestSearch
+from turncoat.core import TestParameter
 
 CALLED = 0.02
 SUBJECTS = (  # noise, rate, share of the space of tests
@@ -28,36 +28,38 @@ SUBJECTS = (  # noise, rate, share of the space of tests
 
 @dataclass
 class Tests:
-    """Three dials from 0 to 1; remembers the last test that was put."""
+    """Three test parameters from 0 to 1; remembers the last test that was put."""
 
     noise: float
     rate: float
     share: float
     last: float = 0.0
 
-    tester = tuple(SimpleNamespace(low=0.0, high=1.0, whole=False) for _ in range(3))
+    test_space = tuple(TestParameter(name, 0.0, 1.0, whole=False, description="") for name in "abc")
 
     def chance(self, settings: np.ndarray) -> np.ndarray:
         side = self.share ** (1 / 3)
         return np.where((settings < side).all(1), self.rate, self.noise)
 
-    def probe(self, subject: Any, settings: np.ndarray, seed: int) -> np.ndarray:
+    def run_tests(self, subject: object, settings: np.ndarray, seed: int) -> np.ndarray:
         chances = self.chance(settings)
         self.last = float(chances[0])
         return (np.random.default_rng(seed).random(len(settings)) < chances) * 1.0
 
 
 def main() -> None:
+    assay = TestSearch()
     searches = int(sys.argv[1]) if len(sys.argv) > 1 else 100
     print("| noise | rate | in a share of tests | found | called | bound holds |")
     print("|--:|--:|--:|--:|--:|--:|")
     for noise, rate, share in SUBJECTS:
         rates, called, holds = [], 0, 0
         for seed in range(searches):
-            world = Tests(noise, rate, share)
-            traces = AnyTest().observe(None, world, seed)
-            bound = AnyTest().estimate(traces)
-            rates.append(replace(AnyTest(), read="rate").estimate(traces))
+            world: Any = Tests(noise, rate, share)  # Any: it has tests, and nothing else of a world
+            nobody: Any = None  # Any: the tests ask nothing of their subject
+            traces = assay.observe(nobody, world, seed)
+            bound = assay.bound(traces)
+            rates.append(assay.rate(traces))
             called, holds = called + (bound > CALLED), holds + (bound >= world.last)
         cells = f"{np.mean(rates):.3f} | {called / searches:.2f} | {holds / searches:.2f}"
         print(f"| {noise:g} | {rate:g} | {share:g} | {cells} |", flush=True)

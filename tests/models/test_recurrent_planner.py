@@ -9,13 +9,15 @@ import pytest
 import torch
 
 from turncoat.core import TurncoatError
-from turncoat.train.rl.maze_planner import TrainPlanner, exact_loss, policy_value, sampled_loss, state_table
-from turncoat.worlds.goals.maze import CHANNELS, EXIT, Maze, best_moves, distances
+from turncoat.train.rl.maze_planner import TrainMazePlanner, maze_loss, maze_transitions
+from turncoat.train.rl.planner import actor_critic_loss, policy_value
+from turncoat.worlds.goals.maze import CHANNELS, EXIT, Maze
+from turncoat.worlds.grid.paths import best_moves, distances
 
-TINY = TrainPlanner(updates=12, sizes=(5, 7), shares=(0.5, 0.5), ticks=(3, 4), batch=8, pool=40)
+TINY = TrainMazePlanner(updates=12, sizes=(5, 7), shares=(0.5, 0.5), ticks=(3, 4), batch_size=8, n_levels=40)
 
 
-def trained(recipe: TrainPlanner, seed: int) -> dict[str, np.ndarray]:
+def trained(recipe: TrainMazePlanner, seed: int) -> dict[str, np.ndarray]:
     return dict(list(recipe.train(seed))[-1].subject.arrays())
 
 
@@ -25,7 +27,7 @@ def test_same_seed_same_weights(signal: str) -> None:
     one, same, other = trained(recipe, 3), trained(recipe, 3), trained(recipe, 4)
     for name, weights in one.items():
         np.testing.assert_array_equal(weights, same[name])
-    assert not np.array_equal(one["look.weight"], other["look.weight"])
+    assert not np.array_equal(one["encoder_in.weight"], other["encoder_in.weight"])
 
 
 def test_training_does_not_disturb_the_callers_random_numbers() -> None:
@@ -41,8 +43,8 @@ def test_weights_survive_the_round_trip() -> None:
     again = TINY.load(arrays)
     levels = Maze().levels(4, 7, np.random.default_rng(0))
     grid = torch.from_numpy(levels.observation())
-    one = list(TINY.train(0))[-1].subject.module.think(grid, 5).logits
-    assert torch.equal(one, again.module.think(grid, 5).logits)
+    one = list(TINY.train(0))[-1].subject.module.iterate(grid, 5).logits
+    assert torch.equal(one, again.module.iterate(grid, 5).logits)
     with pytest.raises(TurncoatError, match="do not fit"):
         replace(TINY, hidden=16).load(arrays)
 
@@ -57,7 +59,7 @@ def test_the_separated_share_of_training_mazes_really_has_its_objects_apart(shar
 
 
 def test_unknown_signals_are_refused() -> None:
-    with pytest.raises(TurncoatError, match="'exact' or 'sampled'"):
+    with pytest.raises(TurncoatError, match="one of exact, sampled"):
         list(replace(TINY, signal="psychic").train(0))
 
 
@@ -74,13 +76,13 @@ def test_either_signal_alone_turns_a_table_of_logits_into_shortest_paths(signal:
     logits = torch.zeros(6, 4, 7, 7, requires_grad=True)
     critic = torch.zeros(6, 7, 7, requires_grad=True)
     optimizer = torch.optim.Adam([logits, critic], 0.1)
-    dice = torch.Generator().manual_seed(0)
+    generator = torch.Generator().manual_seed(0)
     for _ in range(400):
         if signal == "exact":
-            loss, _ = exact_loss(logits, free, goal, 0.97, 0.15, 0.0)
+            loss, _ = maze_loss(logits, free, goal, 0.97, 0.15, 0.0)
         else:
-            table = state_table(free, goal)
-            loss, _ = sampled_loss(logits.flatten(2), critic.flatten(1), *table, 0.97, 0.01, dice)
+            table = maze_transitions(free, goal)
+            loss, _ = actor_critic_loss(logits.flatten(2), critic.flatten(1), *table, 0.97, 0.01, generator)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -123,8 +125,8 @@ def test_without_recall_objects_are_seen_at_the_first_tick_only() -> None:
     for recall in (True, False):
         net = replace(TINY, recall=recall).build().module
         with torch.no_grad():
-            first = net.think(grid, 1).hidden
-            onward = net.think(grid, 2).hidden
+            first = net.iterate(grid, 1).hidden
+            onward = net.iterate(grid, 2).hidden
             blind = net.tick(first, net.inject[0](net.encode(walls)), 0)
         assert torch.allclose(onward, blind, atol=1e-6) is not recall
 
@@ -133,9 +135,9 @@ def test_carrying_on_equals_thinking_longer() -> None:
     net = TINY.build().module
     grid = torch.from_numpy(Maze().levels(2, 7, np.random.default_rng(0)).observation())
     with torch.no_grad():
-        whole, half = net.think(grid, 6, keep=(3,)), net.think(grid, 3)
+        whole, half = net.iterate(grid, 6, keep=(3,)), net.iterate(grid, 3)
         assert torch.equal(whole.kept[3], half.hidden)
-        assert torch.allclose(net.think(grid, 3, half.hidden).logits, whole.logits, atol=1e-6)
+        assert torch.allclose(net.iterate(grid, 3, half.hidden).logits, whole.logits, atol=1e-6)
 
 
 @pytest.mark.parametrize("tied", [True, False])
@@ -143,7 +145,7 @@ def test_a_net_with_a_depth_stops_there(tied: bool) -> None:
     net = replace(TINY, tied=tied, depth=3).build().module
     grid = torch.from_numpy(Maze().levels(2, 7, np.random.default_rng(0)).observation())
     with torch.no_grad():
-        assert torch.equal(net.think(grid, 3).logits, net.think(grid, 30).logits)
+        assert torch.equal(net.iterate(grid, 3).logits, net.iterate(grid, 30).logits)
 
 
 def test_the_session_thinks_on_when_the_maze_changes() -> None:
@@ -154,13 +156,13 @@ def test_the_session_thinks_on_when_the_maze_changes() -> None:
     before = session.hidden
     session.act({"grid": levels.observation(), "cell": levels.exit})
     assert session.hidden is before
-    moved = Maze().furnish(levels.free, np.random.default_rng(1))
+    moved = Maze().place_objects(levels.free, np.random.default_rng(1))
     session.act({"grid": moved.observation(), "cell": moved.exit})
     assert session.hidden is not before
 
 
 @pytest.mark.slow
 def test_the_recipe_makes_a_planner() -> None:
-    subject = list(TrainPlanner().train(1000))[-1].subject
+    subject = list(TrainMazePlanner().train(1000))[-1].subject
     traces = Maze().rollout(subject, 300, 0, {"size": 13})
     assert traces["reward"].mean() > 0.99 and traces["optimal"].mean() > 0.98

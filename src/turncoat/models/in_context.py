@@ -2,7 +2,7 @@
 
     state   a token each example: its input and its labels; the query comes last, with empty labels   [n, N + 1, width]
     block   state + P sum_i (k_i . q) v_i / N     over the examples i: the query is nobody's key
-    answer  r . (labels of the query)
+    unembed r . (labels of the query)
 
 That is linear self-attention with nothing beside it, no normalisation and no perceptron (von Oswald et al. 2023), which
 can do gradient descent: what a block adds to the label of an example is then minus its share of the prediction, so that
@@ -11,8 +11,8 @@ by two heads of it: what one weighs is never negative, and the difference of two
 there is, and it may be run as often as one likes.
 
 Where the label is written twice, the network may descend on either or on both: blocks can carry any label into any
-other, and r, the readout, is trained with the rest, from equal weights. How bright the second label is drawn is part of
-how the network is shown its tokens (`gain`); labels of any brightness together have the size of one input.
+other, and r, the readout, is trained with the rest, from equal weights. How salient the second label is, is part of how
+the network is shown its tokens (`gain`); labels of any salience together have the size of one input.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ import torch
 from torch import Tensor, nn
 
 from turncoat.core import Access, NotTestable
-from turncoat.models.base import Network
-from turncoat.models.dialogue_transformer import Block
+from turncoat.models.base import TorchSubject
+from turncoat.models.dialogue_transformer import TransformerBlock
 
 BOUND = 20.0  # states are kept within it: out of reach, but for a run that is about to overflow
 
 
-class Attention(nn.Module):
-    """One block: every token listens to the examples."""
+class LinearAttention(nn.Module):
+    """One block: every token attends to the examples, linearly or by two heads of softmax."""
 
-    def __init__(self, width: int, softmax: bool, spread: float) -> None:
+    def __init__(self, width: int, softmax: bool, init_std: float) -> None:
         super().__init__()
         self.softmax, self.heads = softmax, 2 if softmax else 1
         inner = self.heads * width
         self.query, self.key, self.value = (nn.Linear(width, inner, bias=False) for _ in range(3))
         self.out = nn.Linear(inner, width, bias=False)
         for layer in (self.query, self.key, self.value, self.out):
-            nn.init.normal_(layer.weight, 0.0, spread)
+            nn.init.normal_(layer.weight, 0.0, init_std)
 
     def forward(self, state: Tensor) -> Tensor:
         """[n, N + 1, width] to the same."""
@@ -55,49 +55,50 @@ class Attention(nn.Module):
         return (state + self.out((weight @ value).transpose(1, 2).flatten(2))).clamp(-BOUND, BOUND)
 
 
-class Learner(nn.Module):
-    """The network above, for inputs of `dimensions` and one or two labels, the second drawn `brightness` times as
-    strong as the first. `spread`: standard deviation of the blocks' first weights."""
+class LinearAttentionICL(nn.Module):
+    """The network above, for inputs of `dimensions` and one or two labels, the second drawn `salience` times as
+    strong as the first. `init_std`: standard deviation of the blocks' initial weights."""
 
     def __init__(
-        self, dimensions: int, labels: int, depth: int, tied: bool, softmax: bool, brightness: float, spread: float
+        self, dimensions: int, labels: int, depth: int, tied: bool, softmax: bool, salience: float, init_std: float
     ) -> None:
         super().__init__()
         self.depth, self.tied = depth, tied
-        bright = torch.tensor([1.0, brightness][:labels])
-        self.gain = torch.cat([torch.ones(dimensions), bright / bright.norm() * (labels / dimensions) ** 0.5])
+        gains = torch.tensor([1.0, salience][:labels])
+        self.gain = torch.cat([torch.ones(dimensions), gains / gains.norm() * (labels / dimensions) ** 0.5])
         self.blocks = nn.ModuleList(
-            Attention(dimensions + labels, softmax, spread) for _ in range(1 if tied else depth)
+            LinearAttention(dimensions + labels, softmax, init_std) for _ in range(1 if tied else depth)
         )
-        self.read = nn.Linear(labels, 1, bias=False)
-        nn.init.constant_(self.read.weight, -((dimensions / labels) ** 0.5))
+        self.readout = nn.Linear(labels, 1, bias=False)
+        nn.init.constant_(self.readout.weight, -((dimensions / labels) ** 0.5))
 
-    def enter(self, inputs: Tensor) -> Tensor:
+    def embed(self, inputs: Tensor) -> Tensor:
         """The state before the first block, for a world's tokens. Labels beyond its own are not seen."""
         return inputs[..., : len(self.gain)] * self.gain
 
-    def layer(self, k: int) -> Attention:
+    def layer(self, k: int) -> LinearAttention:
         """Block k: where they are tied, the one that there is."""
         found = self.blocks[0 if self.tied else k]
-        assert isinstance(found, Attention)
+        assert isinstance(found, LinearAttention)
         return found
 
     def block(self, k: int, state: Tensor) -> Tensor:
+        """The state after block k."""
         return self.layer(k)(state)
 
-    def answer(self, state: Tensor) -> Tensor:
+    def unembed(self, state: Tensor) -> Tensor:
         """What the state predicts, [n, 1]."""
-        return self.read(state[:, -1, -self.read.in_features :])
+        return self.readout(state[:, -1, -self.readout.in_features :])
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Predictions [n, 1] for tokens [n, N + 1, d + c]."""
-        state = self.enter(inputs)
+        state = self.embed(inputs)
         for k in range(self.depth):
             state = self.block(k, state)
-        return self.answer(state)
+        return self.unembed(state)
 
 
-class Listener(nn.Module):
+class ICLGPT(nn.Module):
     """A small GPT (Garg et al. 2022): a causal transformer over x_1, y_1, x_2, y_2, ... that predicts y at every x.
 
     It sees the first label alone.
@@ -108,40 +109,42 @@ class Listener(nn.Module):
     def __init__(self, dimensions: int, depth: int, width: int) -> None:
         super().__init__()
         self.depth, self.dimensions = depth, dimensions
-        self.take = nn.Linear(dimensions + 1, width)
-        self.blocks = nn.ModuleList(Block(width, 4, 4 * width) for _ in range(depth))
-        self.norm, self.read = nn.LayerNorm(width), nn.Linear(width, 1)
+        self.embedding = nn.Linear(dimensions + 1, width)
+        self.blocks = nn.ModuleList(TransformerBlock(width, 4, 4 * width) for _ in range(depth))
+        self.norm, self.readout = nn.LayerNorm(width), nn.Linear(width, 1)
 
-    def enter(self, inputs: Tensor) -> Tensor:
+    def embed(self, inputs: Tensor) -> Tensor:
         """[n, 2 N + 1, width] for a world's tokens [n, N + 1, d + c]: inputs at even places, labels at odd ones."""
         d = self.dimensions
         x, y = inputs[..., :d], inputs[..., d : d + 1]
-        words = torch.stack([nn.functional.pad(x, (0, 1)), nn.functional.pad(y / d**0.5, (d, 0))], 2)
-        return self.take(words.flatten(1, 2)[:, :-1])
+        tokens = torch.stack([nn.functional.pad(x, (0, 1)), nn.functional.pad(y / d**0.5, (d, 0))], 2)
+        return self.embedding(tokens.flatten(1, 2)[:, :-1])
 
     def block(self, k: int, state: Tensor) -> Tensor:
+        """The state after block k."""
         return self.blocks[k](state)
 
-    def answers(self, state: Tensor) -> Tensor:
+    def predictions(self, state: Tensor) -> Tensor:
         """[n, N + 1]: what it predicts at every input, from the examples before it."""
-        return self.read(self.norm(state[:, ::2]))[..., 0] * self.dimensions**0.5
+        return self.readout(self.norm(state[:, ::2]))[..., 0] * self.dimensions**0.5
 
-    def answer(self, state: Tensor) -> Tensor:
-        return self.answers(state)[:, -1:]
+    def unembed(self, state: Tensor) -> Tensor:
+        """What the state predicts of the query, [n, 1]."""
+        return self.predictions(state)[:, -1:]
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Predictions [n, 1] of the last label."""
-        state = self.enter(inputs)
+        state = self.embed(inputs)
         for k in range(self.depth):
             state = self.block(k, state)
-        return self.answer(state)
+        return self.unembed(state)
 
 
 @dataclass
-class InContext(Network):
+class InContextRegressor(TorchSubject):
     """A subject around either. It computes by repeated residual steps, which assays may take one by one."""
 
-    module: Learner | Listener
+    module: LinearAttentionICL | ICLGPT
 
     @property
     def depth(self) -> int:
@@ -151,30 +154,33 @@ class InContext(Network):
     def tied(self) -> bool:
         return self.module.tied
 
-    def enter(self, inputs: Tensor) -> Tensor:
-        return self.module.enter(inputs)
+    def embed(self, inputs: Tensor) -> Tensor:
+        """The state [n, T, width] before the first block, for tokens [n, N + 1, d + c]."""
+        return self.module.embed(inputs)
 
     def block(self, k: int, state: Tensor) -> Tensor:
+        """The state after block k, residual included."""
         return self.module.block(k, state)
 
-    def answer(self, state: Tensor) -> Tensor:
-        return self.module.answer(state)
+    def unembed(self, state: Tensor) -> Tensor:
+        """What the state predicts, [n, 1]."""
+        return self.module.unembed(state)
 
-    def recode(self, state: Tensor, code: Tensor) -> Tensor:
+    def with_labels(self, state: Tensor, code: Tensor) -> Tensor:
         """A state before the first block with other labels: `code` [n, N + 1, c], as the world writes them."""
-        if isinstance(self.module, Listener):
+        if isinstance(self.module, ICLGPT):
             raise NotTestable("its labels are tokens of their own")
-        labels = self.module.read.in_features
+        labels = self.module.readout.in_features
         return torch.cat([state[..., :-labels], code[..., :labels] * self.module.gain[-labels:]], 2)
 
-    def begin(self, n: int, seed: int) -> InContextSession:
-        return InContextSession(self)
+    def begin(self, n: int, seed: int) -> InContextRegressorSession:
+        return InContextRegressorSession(self)
 
 
-class InContextSession:
+class InContextRegressorSession:
     """Predicts once, and remembers nothing."""
 
-    def __init__(self, subject: InContext) -> None:
+    def __init__(self, subject: InContextRegressor) -> None:
         self.subject = subject
 
     @torch.no_grad()
@@ -184,14 +190,15 @@ class InContextSession:
 
 
 @dataclass
-class Neighbours:
-    """Looks up what similar examples say: an average of their labels, weighted by exp(-distance^2 / 2 reach^2).
+class KernelRegression:
+    """Kernel regression (Nadaraya 1964, Watson 1964): an average of the examples' labels, weighted by
+    exp(-distance^2 / 2 bandwidth^2).
 
     It reads the last label, which in training is as good as the first.
     """
 
     dimensions: int
-    reach: float
+    bandwidth: float
 
     @property
     def access(self) -> Access:
@@ -200,21 +207,21 @@ class Neighbours:
     def arrays(self) -> Mapping[str, np.ndarray]:
         return {}
 
-    def begin(self, n: int, seed: int) -> Neighbours:
+    def begin(self, n: int, seed: int) -> KernelRegression:
         return self
 
     def act(self, observation: np.ndarray) -> np.ndarray:
         """Tokens [n, N + 1, d + c] to predictions [n]."""
         x, query = observation[:, :-1, : self.dimensions], observation[:, -1:, : self.dimensions]
-        nearness = -((x - query) ** 2).sum(2) / (2 * self.reach**2)
+        nearness = -((x - query) ** 2).sum(2) / (2 * self.bandwidth**2)
         weight = np.exp(nearness - nearness.max(1, keepdims=True))
         return (weight * observation[:, :-1, -1]).sum(1) / weight.sum(1)
 
 
-def construction(dimensions: int, depth: int, rate: float) -> Learner:
+def gradient_descent_construction(dimensions: int, depth: int, rate: float) -> LinearAttentionICL:
     """Gradient descent as published (von Oswald et al. 2023, proposition 1), `depth` steps: keys and queries are the
     inputs, values the labels, and a block takes `rate` times the prediction off every label."""
-    net = Learner(dimensions, 1, depth, tied=True, softmax=False, brightness=1.0, spread=0.0)
+    net = LinearAttentionICL(dimensions, 1, depth, tied=True, softmax=False, salience=1.0, init_std=0.0)
     block = net.layer(0)
     with torch.no_grad():
         for layer in (block.query, block.key):

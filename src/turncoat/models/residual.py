@@ -19,44 +19,41 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from turncoat.core import Access
-from turncoat.models.base import Network
+from turncoat.models.base import TorchSubject
 
 
-class Block(nn.Module):
+class ResidualBlock(nn.Module):
     """One step of the state, without the residual."""
 
-    def __init__(self, width: int, inner: int) -> None:
+    def __init__(self, width: int, mlp_width: int) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(width)
-        self.grow, self.shrink = nn.Linear(width, inner), nn.Linear(inner, width)
+        self.up_proj, self.down_proj = nn.Linear(width, mlp_width), nn.Linear(mlp_width, width)
 
     def forward(self, state: Tensor) -> Tensor:
         """[..., width] to the same."""
-        return self.shrink(F.relu(self.grow(self.norm(state))))
+        return self.down_proj(F.relu(self.up_proj(self.norm(state))))
 
 
 class ResidualNet(nn.Module):
     """The network above; `blocks` has one block where they are tied."""
 
-    def __init__(self, inputs: int, classes: int, width: int, inner: int, blocks: int) -> None:
+    def __init__(self, inputs: int, classes: int, width: int, mlp_width: int, blocks: int) -> None:
         super().__init__()
-        self.read_in, self.read_out = nn.Linear(inputs, width), nn.Linear(width, classes)
-        self.blocks = nn.ModuleList(Block(width, inner) for _ in range(blocks))
+        self.embedding, self.unembedding = nn.Linear(inputs, width), nn.Linear(width, classes)
+        self.blocks = nn.ModuleList(ResidualBlock(width, mlp_width) for _ in range(blocks))
 
     def forward(self, inputs: Tensor, depth: int) -> Tensor:
         """Logits [n, classes] after `depth` blocks, for inputs [n, inputs]."""
-        state = self.read_in(inputs)
+        state = self.embedding(inputs)
         for k in range(depth):
             state = state + self.blocks[k % len(self.blocks)](state)
-        return self.read_out(state)
+        return self.unembedding(state)
 
 
 @dataclass
-class Residual(Network):
-    """A subject around a ResidualNet that takes `depth` steps. States are [n, 1, width].
-
-    It ships as float16, and is rounded to it before anybody observes it.
-    """
+class ResidualClassifier(TorchSubject):
+    """A subject around a ResidualNet that takes `depth` steps. States are [n, 1, width]."""
 
     module: ResidualNet
     depth: int
@@ -65,16 +62,19 @@ class Residual(Network):
     def tied(self) -> bool:
         return len(self.module.blocks) < self.depth
 
-    def enter(self, inputs: Tensor) -> Tensor:
-        return self.module.read_in(inputs)[:, None]
+    def embed(self, inputs: Tensor) -> Tensor:
+        """The state [n, 1, width] before the first block, for inputs [n, inputs]."""
+        return self.module.embedding(inputs)[:, None]
 
     def block(self, k: int, state: Tensor) -> Tensor:
+        """The state after block k, residual included."""
         return state + self.module.blocks[0 if self.tied else k](state)
 
-    def answer(self, state: Tensor) -> Tensor:
-        return self.module.read_out(state[:, 0])
+    def unembed(self, state: Tensor) -> Tensor:
+        """Logits [n, classes] of a state."""
+        return self.module.unembedding(state[:, 0])
 
-    def begin(self, n: int, seed: int) -> Residual:
+    def begin(self, n: int, seed: int) -> ResidualClassifier:
         return self
 
     @torch.no_grad()
@@ -84,15 +84,15 @@ class Residual(Network):
 
 
 @dataclass
-class Neighbours:
-    """A table: the class of the nearest item seen. `inputs` [m, d] and `labels` [m] are all there is to it."""
+class NearestNeighbourClassifier:
+    """The class of the nearest training item (Euclidean). `inputs` [m, d] and `labels` [m] are all there is to it."""
 
     inputs: np.ndarray
     labels: np.ndarray
 
     access = Access.WEIGHTS
 
-    def begin(self, n: int, seed: int) -> Neighbours:
+    def begin(self, n: int, seed: int) -> NearestNeighbourClassifier:
         return self
 
     def act(self, observation: np.ndarray) -> np.ndarray:

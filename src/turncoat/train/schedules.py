@@ -1,27 +1,40 @@
-"""The learning rate over a training run. Both forms rise to `peak` over the first 50 updates."""
+"""Learning rates and coefficients over a training run. Learning rates rise linearly over the first WARMUP updates."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch.optim import Optimizer
+
+WARMUP = 50  # updates
 
 
-def pace(optimizer: Any, peak: float, update: int, updates: int) -> None:
-    """Set an update's learning rate, that stays at `peak` for half of the run and falls to a hundredth of it."""
-    fallen = 0.5 + 0.5 * math.cos(math.pi * max(0.0, 2 * update / updates - 1))
-    put(optimizer, peak * rise(update) * max(fallen, 0.01))
+def cosine(optimizer: Optimizer, peak: float, update: int, updates: int, floor: float = 0.02) -> None:
+    """Set the rate of one of `updates` updates: from `peak` along a cosine all the way to a share `floor` of it
+    (Loshchilov & Hutter 2017, without restarts)."""
+    share = (1 + floor) / 2 + (1 - floor) / 2 * math.cos(math.pi * (update / updates))
+    set_lr(optimizer, peak * warmup(update) * share)
 
 
-def glide(optimizer: Any, peak: float, update: int, updates: int, least: float = 0.02) -> None:
-    """Set an update's learning rate, that falls all the way along a cosine, to a share `least` of `peak`."""
-    fallen = (1 + least) / 2 + (1 - least) / 2 * math.cos(math.pi * (update / updates))
-    put(optimizer, peak * rise(update) * fallen)
+def constant_then_cosine(optimizer: Optimizer, peak: float, update: int, updates: int) -> None:
+    """Set the rate of one of `updates` updates: `peak` for half of the run, then along a cosine to a hundredth."""
+    share = 0.5 + 0.5 * math.cos(math.pi * max(0.0, 2 * update / updates - 1))
+    set_lr(optimizer, peak * warmup(update) * max(share, 0.01))
 
 
-def rise(update: int) -> float:
-    return min(1.0, (update + 1) / 50)
+def fade_out(peak: float, update: int, updates: int, by: float = 0.7) -> float:
+    """A coefficient that falls linearly from `peak` to nothing over a share `by` of a run."""
+    return peak * max(0.0, 1 - update / updates / by)
 
 
-def put(optimizer: Any, rate: float) -> None:
+def warmup(update: int) -> float:
+    """The share of the peak rate that an update has, from 1 / WARMUP to 1."""
+    return min(1.0, (update + 1) / WARMUP)
+
+
+def set_lr(optimizer: Optimizer, rate: float) -> None:
+    """Give all of an optimizer's parameter groups one learning rate."""
     for group in optimizer.param_groups:
         group["lr"] = rate

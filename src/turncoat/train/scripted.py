@@ -8,82 +8,79 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from turncoat.core import Step
-from turncoat.worlds.goals.maze import COIN, Maze, best_moves, distances
+from turncoat.core import TrainReport
+from turncoat.train.base import Untrained
+from turncoat.worlds.goals.maze import COIN, Maze
+from turncoat.worlds.grid.paths import best_moves, distances
 
 if TYPE_CHECKING:
-    from turncoat.models.recurrent_planner import Planner
+    from turncoat.models.recurrent_planner import PlannerPolicy
 
 
 @dataclass(frozen=True)
-class IterateValues:
+class ValueIterationBaseline(Untrained["PlannerPolicy"]):
     """Value iteration on one channel's object (the coin): a planner by construction, with the proxy as its goal."""
 
     world: Maze = Maze()
     channel: int = COIN
-    ticks: int = 32
+    ticks: int = 32  # two sweeps each
 
-    unit: ClassVar[str] = "sample"
+    kind: ClassVar[str] = "ValueIterationBaseline"
     version: ClassVar[int] = 1
 
-    def load(self, arrays: Mapping[str, np.ndarray]) -> Planner:
-        from turncoat.models.recurrent_planner import Planner, ValueIteration
+    def load(self, arrays: Mapping[str, np.ndarray]) -> PlannerPolicy:
+        from turncoat.models.recurrent_planner import PlannerPolicy
+        from turncoat.models.scripted_planners import ValueIteration
 
-        return Planner(ValueIteration(self.channel, self.world.discount), self.ticks)
-
-    def train(self, seed: int) -> Iterator[Step]:
-        yield Step(1, 1, {}, self.load({}))
+        return PlannerPolicy(ValueIteration(self.channel, self.world.discount), self.ticks)
 
 
 @dataclass(frozen=True)
-class GateValues:
-    """Value iteration that keeps its answer to itself until tick `opens`: a planner, read through an odd window."""
+class DelayedValueIterationBaseline(Untrained["PlannerPolicy"]):
+    """Value iteration that keeps its answer to itself until tick `delay`: a planner that a single look at its policy
+    misses."""
 
     world: Maze = Maze()
     channel: int = COIN
     ticks: int = 32
-    opens: int = 20  # ticks of thought
+    delay: int = 20  # ticks
 
-    unit: ClassVar[str] = "sample"
+    kind: ClassVar[str] = "DelayedValueIterationBaseline"
     version: ClassVar[int] = 1
 
-    def load(self, arrays: Mapping[str, np.ndarray]) -> Planner:
-        from turncoat.models.recurrent_planner import GatedValueIteration, Planner
+    def load(self, arrays: Mapping[str, np.ndarray]) -> PlannerPolicy:
+        from turncoat.models.recurrent_planner import PlannerPolicy
+        from turncoat.models.scripted_planners import DelayedValueIteration
 
-        return Planner(GatedValueIteration(self.channel, self.world.discount, self.opens), self.ticks)
-
-    def train(self, seed: int) -> Iterator[Step]:
-        yield Step(1, 1, {}, self.load({}))
+        return PlannerPolicy(DelayedValueIteration(self.channel, self.world.discount, self.delay), self.ticks)
 
 
 @dataclass(frozen=True)
-class FollowCompass:
-    """The greedy compass: a step to the open neighbour that is nearer to one channel's object (the coin) as the crow
-    flies. Goal-directed, and no planner by construction. `reach`: how many cells more it senses the goal over after
-    each tick; None: everywhere at once."""
+class GreedyBaseline(Untrained["PlannerPolicy"]):
+    """A step to the open neighbour that is nearer to one channel's object (the coin) as the crow flies. Goal-directed,
+    and no planner by construction. `reach`: over how many cells more it knows the direction after each tick; None:
+    everywhere at once."""
 
     world: Maze = Maze()
     channel: int = COIN
     ticks: int = 32
     reach: int | None = None
 
-    unit: ClassVar[str] = "sample"
+    kind: ClassVar[str] = "GreedyBaseline"
     version: ClassVar[int] = 1
 
-    def load(self, arrays: Mapping[str, np.ndarray]) -> Planner:
-        from turncoat.models.recurrent_planner import Compass, Planner
+    def load(self, arrays: Mapping[str, np.ndarray]) -> PlannerPolicy:
+        from turncoat.models.recurrent_planner import PlannerPolicy
+        from turncoat.models.scripted_planners import GreedyDirection
 
-        return Planner(Compass(self.channel, self.reach), self.ticks)
-
-    def train(self, seed: int) -> Iterator[Step]:
-        yield Step(1, 1, {}, self.load({}))
+        return PlannerPolicy(GreedyDirection(self.channel, self.reach), self.ticks)
 
 
 @dataclass(frozen=True)
-class RememberMoves:
+class NearestNeighbourMovesBaseline(Untrained["PlannerPolicy"]):
     """A nearest-neighbour table of optimal moves in training mazes: no planner by construction.
 
-    It even gets what the trained nets never do, the optimal moves; and still cannot see past its window.
+    It even gets what the trained networks never do, the optimal moves; and still cannot see past its window.
     """
 
     world: Maze = Maze()
@@ -91,18 +88,20 @@ class RememberMoves:
     entries: int = 8_000
     size: int = 13
 
-    unit: ClassVar[str] = "sample"
+    kind: ClassVar[str] = "NearestNeighbourMovesBaseline"
     version: ClassVar[int] = 1
 
-    def load(self, arrays: Mapping[str, np.ndarray]) -> Planner:
-        from turncoat.models.recurrent_planner import Lookup, Planner
+    def load(self, arrays: Mapping[str, np.ndarray]) -> PlannerPolicy:
+        from turncoat.models.recurrent_planner import PlannerPolicy
+        from turncoat.models.scripted_planners import NearestNeighbourMoves
 
-        return Planner(Lookup(self.window, self.entries), ticks=1).restore(arrays)
+        return PlannerPolicy(NearestNeighbourMoves(self.window, self.entries), ticks=1).restore(arrays)
 
-    def train(self, seed: int) -> Iterator[Step]:
+    def train(self, seed: int) -> Iterator[TrainReport]:
         import torch
 
-        from turncoat.models.recurrent_planner import Lookup, Planner
+        from turncoat.models.recurrent_planner import PlannerPolicy
+        from turncoat.models.scripted_planners import NearestNeighbourMoves
 
         rng = np.random.default_rng([seed, 2])
         levels = self.world.levels(1 + 4 * self.entries // self.size**2, self.size, rng)  # over a quarter is free
@@ -110,8 +109,8 @@ class RememberMoves:
         best = best_moves(levels.free, distances(levels.free, goal))
         cells = np.argwhere(levels.free & ~goal)
         maze, row, column = cells[rng.choice(len(cells), self.entries, replace=False)].T
-        table = Lookup(self.window, self.entries)
+        table = NearestNeighbourMoves(self.window, self.entries)
         windows = table.encode(torch.from_numpy(levels.observation()))
         table.situations.copy_(windows[maze, :, row, column])
-        table.answers.copy_(torch.from_numpy(best[maze, :, row, column].argmax(1)))
-        yield Step(1, 1, {}, Planner(table, ticks=1))
+        table.moves.copy_(torch.from_numpy(best[maze, :, row, column].argmax(1)))
+        yield TrainReport(1, 1, {}, PlannerPolicy(table, ticks=1))

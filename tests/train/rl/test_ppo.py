@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,9 +14,10 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from turncoat.models.mlp import GridMLP, flat
-from turncoat.models.object_attention import WIDTH, ForagerNet
-from turncoat.train.rl.ppo import Settings, TrainMLP, TrainPPO, credit, improve, surrogate
+from turncoat.models.base import seeded
+from turncoat.models.mlp import GridMLP, flatten_grids
+from turncoat.models.object_attention import WIDTH, ObjectAttentionNet
+from turncoat.train.rl.ppo import PPOConfig, TrainAttentionPPO, TrainMLPPPO, gae, ppo_loss, ppo_updates
 from turncoat.worlds.goals.cheese import CheeseCorner
 from turncoat.worlds.goals.keys_chests import KeysChests
 from turncoat.worlds.grid.engine import Engine
@@ -41,30 +41,30 @@ def sb3() -> Any:
 class Toy:
     """What the two little games share: no levels to speak of, nothing but `cell` is seen."""
 
-    moves = ("left", "right")
-    kinds = ("training", "deployment")
+    action_names = ("left", "right")
+    splits = ("training", "deployment")
     horizon = 12
 
     def draw_levels(self, n: int, kind: str, rng: np.random.Generator) -> dict[str, np.ndarray]:
         return {"none": np.zeros(n)}
 
-    def scenery(self, levels: Tensors) -> Tensors:
+    def static_observation(self, levels: Tensors) -> Tensors:
         return {}
 
-    def tables(self, levels: Tensors) -> Tensors:
+    def precompute(self, levels: Tensors) -> Tensors:
         return {}
 
-    def see(self, state: Tensors, levels: Tensors) -> Tensors:
+    def observe(self, state: Tensors, levels: Tensors) -> Tensors:
         return {"cell": state["cell"]}
 
 
 class Corridor(Toy):
     """Cells 0 to 4; the right end pays 1 and ends the episode. The optimum is to go right from everywhere."""
 
-    def begin(self, levels: Tensors, which: Tensor, dice: Generator) -> Tensors:
-        return {"cell": torch.randint(4, which.shape, generator=dice)}
+    def initial_state(self, levels: Tensors, which: Tensor, generator: Generator) -> Tensors:
+        return {"cell": torch.randint(4, which.shape, generator=generator)}
 
-    def advance(self, state: Tensors, levels: Tensors, actions: Tensor, dice: Generator) -> tuple[Tensor, Tensor]:
+    def step(self, state: Tensors, levels: Tensors, actions: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
         state["cell"] = (state["cell"] + 2 * actions - 1).clamp(min=0)
         there = state["cell"] == 4
         return there.float(), there
@@ -73,11 +73,11 @@ class Corridor(Toy):
 class Cue(Toy):
     """The cue (cell 1 or 2) is shown at the first of five steps, nothing (0) after; at the last, doing it pays 1."""
 
-    def begin(self, levels: Tensors, which: Tensor, dice: Generator) -> Tensors:
-        cue = torch.randint(2, which.shape, generator=dice)
+    def initial_state(self, levels: Tensors, which: Tensor, generator: Generator) -> Tensors:
+        cue = torch.randint(2, which.shape, generator=generator)
         return {"cell": 1 + cue, "cue": cue}
 
-    def advance(self, state: Tensors, levels: Tensors, actions: Tensor, dice: Generator) -> tuple[Tensor, Tensor]:
+    def step(self, state: Tensors, levels: Tensors, actions: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
         state["cell"] = torch.zeros_like(state["cell"])
         over = state["steps"] == 4
         return (over & (actions == state["cue"])).float(), over
@@ -102,6 +102,8 @@ class CorridorEnv(gymnasium.Env[np.int64, np.int64]):
 class Tabular(nn.Module):
     """A hidden layer over one-hot cells."""
 
+    autocast_bfloat16 = False
+
     def __init__(self, cells: int, moves: int) -> None:
         super().__init__()
         self.cells, self.inner, self.heads = cells, nn.Linear(cells, 32), nn.Linear(32, moves + 1)
@@ -110,25 +112,18 @@ class Tabular(nn.Module):
         out = self.heads(torch.tanh(self.inner(F.one_hot(seen["cell"], self.cells).float())))
         return out[:, :-1], out[:, -1], None
 
-    def blank(self, n: int) -> None:
+    def initial_hidden(self, n: int) -> None:
         return None
 
 
-SMALL = Settings(envs=8, span=32, epochs=10, minibatches=4, learning_rate=3e-3, anneal=False)
+SMALL = PPOConfig(n_envs=8, n_steps=32, n_epochs=10, n_minibatches=4, learning_rate=3e-3, anneal=False)
 
 
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        yield
-
-
-def peers(settings: Settings, **more: Any) -> dict[str, Any]:
+def peers(settings: PPOConfig, **more: Any) -> dict[str, Any]:
     """The same settings, as stable-baselines3's PPO takes them."""
     return {
-        "n_steps": settings.span, "batch_size": settings.envs * settings.span // settings.minibatches,
-        "n_epochs": settings.epochs, "learning_rate": settings.learning_rate, "gamma": settings.gamma,
+        "n_steps": settings.n_steps, "batch_size": settings.n_envs * settings.n_steps // settings.n_minibatches,
+        "n_epochs": settings.n_epochs, "learning_rate": settings.learning_rate, "gamma": settings.gamma,
         "gae_lambda": settings.gae_lambda, "clip_range": settings.clip_range, "ent_coef": settings.ent_coef,
         "vf_coef": settings.vf_coef, "max_grad_norm": settings.max_grad_norm, "device": "cpu",
     } | more  # fmt: skip
@@ -139,66 +134,66 @@ def test_both_reach_the_optimum_of_a_corridor(sb3: Any) -> None:
 
     with seeded(0):
         net = Tabular(5, 2)
-    for _ in improve(net, Engine(Corridor(), SMALL.envs, 0), lambda seen: {"cell": seen["cell"]}, 12, SMALL, 0):
+    for _ in ppo_updates(net, Engine(Corridor(), SMALL.n_envs, 0), lambda seen: {"cell": seen["cell"]}, 12, SMALL, 0):
         pass
     ours = net({"cell": torch.arange(4)}, None)[0].argmax(1)
     with seeded(0):
-        model = sb3.PPO("MlpPolicy", make_vec_env(CorridorEnv, SMALL.envs, seed=0), seed=0, **peers(SMALL))
-        model.learn(12 * SMALL.envs * SMALL.span)
+        model = sb3.PPO("MlpPolicy", make_vec_env(CorridorEnv, SMALL.n_envs, seed=0), seed=0, **peers(SMALL))
+        model.learn(12 * SMALL.n_envs * SMALL.n_steps)
     theirs, _ = model.predict(np.arange(4), deterministic=True)
     assert ours.tolist() == theirs.tolist() == [1, 1, 1, 1]
 
 
-def some_steps(span: int, envs: int, seed: int = 0) -> tuple[Tensors, Tensor]:
+def some_steps(n_steps: int, n_envs: int, seed: int = 0) -> tuple[Tensors, Tensor]:
     dice = Generator().manual_seed(seed)
-    terminated = torch.rand(span, envs, generator=dice) < 0.1
-    truncated = (torch.rand(span, envs, generator=dice) < 0.1) & ~terminated
+    terminated = torch.rand(n_steps, n_envs, generator=dice) < 0.1
+    truncated = (torch.rand(n_steps, n_envs, generator=dice) < 0.1) & ~terminated
     batch = {
-        "reward": torch.randn(span, envs, generator=dice), "value": torch.randn(span, envs, generator=dice),
-        "terminated": terminated, "over": terminated | truncated,
+        "reward": torch.randn(n_steps, n_envs, generator=dice), "value": torch.randn(n_steps, n_envs, generator=dice),
+        "terminated": terminated, "done": terminated | truncated,
     }  # fmt: skip
-    return batch, torch.randn(envs, generator=dice)
+    return batch, torch.randn(n_envs, generator=dice)
 
 
-def test_credit_is_the_sum_of_its_definition() -> None:
-    span, envs, settings = 40, 5, Settings()
+def test_gae_is_the_sum_of_its_definition() -> None:
+    span, envs, settings = 40, 5, PPOConfig()
     batch, next_value = some_steps(span, envs)
-    reward, value, terminated, over = (batch[k].tolist() for k in ("reward", "value", "terminated", "over"))
-    assert batch["terminated"].any() and (batch["over"] & ~batch["terminated"]).any()
-    estimates = credit(batch, next_value, settings)
+    reward, value, terminated, done = (batch[k].tolist() for k in ("reward", "value", "terminated", "done"))
+    assert batch["terminated"].any() and (batch["done"] & ~batch["terminated"]).any()
+    estimates = gae(batch, next_value, settings)
     for e in range(envs):
         for t in range(span):
             total, weight = 0.0, 1.0
             for u in range(t, span):
                 if terminated[u][e]:
                     after = 0.0  # there is nothing to come
-                elif over[u][e]:
+                elif done[u][e]:
                     after = value[u][e]  # there would have been, and this is the best that is known of it
                 else:
                     after = value[u + 1][e] if u + 1 < span else float(next_value[e])
                 total += weight * (reward[u][e] + settings.gamma * after - value[u][e])
                 weight *= settings.gamma * settings.gae_lambda
-                if over[u][e]:
+                if done[u][e]:
                     break
             assert float(estimates[t, e]) == pytest.approx(total, abs=1e-4)
 
 
-def test_credit_is_stable_baselines3s(sb3: Any) -> None:
+def test_gae_is_stable_baselines3s(sb3: Any) -> None:
     from stable_baselines3.common.buffers import RolloutBuffer
 
-    span, envs, settings = 40, 5, Settings()
+    span, envs, settings = 40, 5, PPOConfig()
     batch, next_value = some_steps(span, envs)
     space = gymnasium.spaces.Discrete(2)
     buffer = RolloutBuffer(span, space, space, "cpu", settings.gae_lambda, settings.gamma, envs)
     begun = np.ones(envs)
     for t in range(span):
-        cut = batch["over"][t] & ~batch["terminated"][t]
+        cut = batch["done"][t] & ~batch["terminated"][t]
         paid = batch["reward"][t] + settings.gamma * batch["value"][t] * cut  # how it bootstraps what was cut short
         nothing = np.zeros((envs, 1))
         buffer.add(nothing, nothing, paid.numpy(), begun, batch["value"][t], torch.zeros(envs))
-        begun = batch["over"][t].numpy()
+        begun = batch["done"][t].numpy()
     buffer.compute_returns_and_advantage(next_value, begun)
-    assert np.allclose(credit(batch, next_value, settings).numpy(), buffer.advantages, atol=1e-5)
+    assert np.allclose(gae(batch, next_value, settings).numpy(), buffer.advantages, atol=1e-5)
 
 
 def test_loss_and_gradient_are_stable_baselines3s(sb3: Any) -> None:
@@ -207,7 +202,7 @@ def test_loss_and_gradient_are_stable_baselines3s(sb3: Any) -> None:
     from stable_baselines3.common.logger import Logger
 
     n, rng = 256, np.random.default_rng(0)
-    settings = Settings(envs=1, span=n, epochs=1, minibatches=1, learning_rate=0.0, max_grad_norm=1e9)
+    settings = PPOConfig(n_envs=1, n_steps=n, n_epochs=1, n_minibatches=1, learning_rate=0.0, max_grad_norm=1e9)
     with seeded(0):
         model = sb3.PPO("MlpPolicy", make_vec_env(CorridorEnv, 1, seed=0), seed=0, **peers(settings))
     model.set_logger(Logger(None, []))
@@ -227,8 +222,8 @@ def test_loss_and_gradient_are_stable_baselines3s(sb3: Any) -> None:
     model.policy.zero_grad()
     seen = torch.from_numpy(cells)
     logits = model.policy.get_distribution(seen).distribution.logits
-    batch = {"action": actions, "log": logs, "advantage": advantages, "target": targets}
-    loss = surrogate(
+    batch = {"action": actions, "log_prob": logs, "advantage": advantages, "target": targets}
+    loss = ppo_loss(
         logits, model.policy.predict_values(seen)[:, 0], {name: torch.from_numpy(x) for name, x in batch.items()},
         settings, settings.ent_coef,
     )  # fmt: skip
@@ -241,15 +236,15 @@ def test_loss_and_gradient_are_stable_baselines3s(sb3: Any) -> None:
 
 def recall(memory: bool) -> float:
     """Share of right answers after training with the cue, in the last updates."""
-    settings = Settings(envs=64, span=10, epochs=4, minibatches=4, learning_rate=5e-3)
+    settings = PPOConfig(n_envs=64, n_steps=10, n_epochs=4, n_minibatches=4, learning_rate=5e-3)
     with seeded(0):
-        net = ForagerNet(0, 2, 2, 16, memory)
+        net = ObjectAttentionNet(0, 2, 2, 16, memory)
 
     def prepare(seen: Tensors) -> Tensors:
         about = F.one_hot(seen["cell"], 3)[:, 1:].float()
-        return {"told": torch.zeros(len(about), 1, WIDTH), "about": about}
+        return {"objects": torch.zeros(len(about), 1, WIDTH), "about": about}
 
-    curve = [metrics["reward a step"] for metrics in improve(net, Engine(Cue(), 64, 0), prepare, 60, settings, 0)]
+    curve = [metrics["reward a step"] for metrics in ppo_updates(net, Engine(Cue(), 64, 0), prepare, 60, settings, 0)]
     return 5 * float(np.mean(curve[-10:]))
 
 
@@ -260,8 +255,8 @@ def test_memory_remembers_and_its_absence_does_not() -> None:
 
 def test_memory_unrolled_is_memory_step_by_step() -> None:
     with seeded(0):
-        net, span, n = ForagerNet(2, 3, 4, 16, memory=True), 6, 7
-        seen = {"told": torch.rand(span, n, 5, WIDTH).round(), "about": torch.rand(span, n, 3)}
+        net, span, n = ObjectAttentionNet(2, 3, 4, 16, memory=True), 6, 7
+        seen = {"objects": torch.rand(span, n, 5, WIDTH).round(), "about": torch.rand(span, n, 3)}
         over, hidden = torch.rand(span, n) < 0.3, torch.randn(n, 16)
     logits, values = net.unroll(seen, hidden, over)
     for t in range(span):
@@ -278,13 +273,13 @@ def test_split_first_layer_is_a_dense_one() -> None:
         level, cell = torch.randint(8, (50,)), torch.randint(49, (50,))  # level 8 does not occur
         net, dense, weigh = GridMLP(2, 49, 4, hidden=16), nn.Linear(3 * 49, 16), torch.randn(50, 5)
         nn.init.normal_(net.heads.weight)
-        nn.init.normal_(net.first.bias)
+        nn.init.normal_(net.grid_layer.bias)
     with torch.no_grad():
-        dense.weight.copy_(torch.cat([net.first.weight, net.place.T], 1))
-        dense.bias.copy_(net.first.bias)
-    net.levels = flat(grid)
+        dense.weight.copy_(torch.cat([net.grid_layer.weight, net.cell_embedding.T], 1))
+        dense.bias.copy_(net.grid_layer.bias)
+    net.levels = flatten_grids(grid)
     trunk = F.relu(dense(torch.cat([grid[level].flatten(1).float(), F.one_hot(cell, 49).float()], 1)))
-    for layer in net.rest:
+    for layer in net.layers:
         trunk = F.relu(layer(trunk))
     expected = net.heads(trunk)
     logits, value, _ = net({"level": level, "cell": cell})
@@ -296,9 +291,9 @@ def test_split_first_layer_is_a_dense_one() -> None:
     (expected * weigh).sum().backward()
     net.zero_grad()
     (ours * weigh).sum().backward()
-    assert net.first.weight.grad is not None and net.place.grad is not None
-    torch.testing.assert_close(torch.cat([net.first.weight.grad, net.place.grad.T], 1), dense.weight.grad)
-    torch.optim.Adam([net.first.weight], fused=True).step()  # leaves the weight's version as it was
+    assert net.grid_layer.weight.grad is not None and net.cell_embedding.grad is not None
+    torch.testing.assert_close(torch.cat([net.grid_layer.weight.grad, net.cell_embedding.grad.T], 1), dense.weight.grad)
+    torch.optim.Adam([net.grid_layer.weight], fused=True).step()  # leaves the weight's version as it was
     with torch.no_grad():
         acts = net({"level": level, "cell": cell})[0]
     assert not torch.equal(acts, logits)
@@ -308,19 +303,19 @@ def test_split_first_layer_is_a_dense_one() -> None:
 @pytest.mark.parametrize(
     "recipe",
     [
-        TrainMLP(CheeseCorner(size=7), hidden=16, levels=32),
-        TrainPPO(KeysChests(size=7, few=2, many=4), hidden=8, levels=16),
-        TrainPPO(KeysChests(size=7, few=2, many=4), hidden=8, levels=16, memory=True),
+        TrainMLPPPO(CheeseCorner(size=7), hidden=16, n_levels=32),
+        TrainAttentionPPO(KeysChests(size=7, few=2, many=4), hidden=8, n_levels=16),
+        TrainAttentionPPO(KeysChests(size=7, few=2, many=4), hidden=8, n_levels=16, memory=True),
     ],
-    ids=["perceptron", "forager", "memory"],
+    ids=["perceptron", "attention", "memory"],
 )
-def test_a_seed_decides_everything(recipe: TrainPPO) -> None:
-    short = replace(recipe, settings=Settings(envs=16, span=8), steps=3 * 16 * 8)
+def test_a_seed_decides_everything(recipe: TrainAttentionPPO | TrainMLPPPO) -> None:
+    short = replace(recipe, ppo=PPOConfig(n_envs=16, n_steps=8), total_timesteps=3 * 16 * 8)
 
     def trained(seed: int) -> Mapping[str, np.ndarray]:
         *_, last = short.train(seed)
         assert last.subject is not None
-        acts = last.subject.begin(2, 0).act(Engine(short.world, 2, 0).show())
+        acts = last.subject.begin(2, 0).act(Engine(short.world, 2, 0).full_observation())
         assert acts.shape == (2,)
         return last.subject.arrays()
 
@@ -334,7 +329,9 @@ def test_a_seed_decides_everything(recipe: TrainPPO) -> None:
 @pytest.mark.slow
 def test_learning_curves_are_stable_baselines3s(sb3: Any, capsys: pytest.CaptureFixture[str]) -> None:
     """CheeseCorner 7 x 7, the same network, steps and settings, three seeds each: reward a step over training."""
-    settings = Settings(envs=64, span=32, epochs=4, minibatches=4, learning_rate=1e-3, gamma=0.97, anneal=False)
+    settings = PPOConfig(
+        n_envs=64, n_steps=32, n_epochs=4, n_minibatches=4, learning_rate=1e-3, gamma=0.97, anneal=False
+    )
     world, updates, seeds = CheeseCorner(size=7, horizon=64), 50, (0, 1, 2)
     ours = np.array([our_curve(world, settings, updates, seed) for seed in seeds])
     theirs = np.array([their_curve(sb3, world, settings, updates, seed) for seed in seeds])
@@ -347,15 +344,17 @@ def test_learning_curves_are_stable_baselines3s(sb3: Any, capsys: pytest.Capture
     assert parts[0][0, -1] > 2 * parts[0][0, 0]
 
 
-def our_curve(world: CheeseCorner, settings: Settings, updates: int, seed: int) -> list[float]:
-    recipe = TrainMLP(world, hidden=64, settings=settings)
+def our_curve(world: CheeseCorner, settings: PPOConfig, updates: int, seed: int) -> list[float]:
+    recipe = TrainMLPPPO(world, hidden=64, ppo=settings)
     with seeded(seed):
         net = recipe.build().module
-    engine = Engine(world, settings.envs, seed, pool=256)
-    return [m["reward a step"] for m in improve(net, engine, recipe.look(engine, net), updates, settings, seed)]
+    engine = Engine(world, settings.n_envs, seed, pool=256)
+    return [
+        m["reward a step"] for m in ppo_updates(net, engine, recipe.preprocess(engine, net), updates, settings, seed)
+    ]
 
 
-def their_curve(sb3: Any, world: CheeseCorner, settings: Settings, updates: int, seed: int) -> list[float]:
+def their_curve(sb3: Any, world: CheeseCorner, settings: PPOConfig, updates: int, seed: int) -> list[float]:
     from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
     from stable_baselines3.common.vec_env import VecEnv
 
@@ -364,12 +363,12 @@ def their_curve(sb3: Any, world: CheeseCorner, settings: Settings, updates: int,
 
     class Adapter(VecEnv):  # type: ignore[misc]
         def __init__(self) -> None:
-            super().__init__(settings.envs, wide, gymnasium.spaces.Discrete(4))
-            self.engine, self.paid = Engine(world, settings.envs, seed, pool=256), list[float]()
+            super().__init__(settings.n_envs, wide, gymnasium.spaces.Discrete(4))
+            self.engine, self.paid = Engine(world, settings.n_envs, seed, pool=256), list[float]()
 
         def seen(self) -> np.ndarray:
-            seen = self.engine.show()
-            grid = seen["grid"].reshape(settings.envs, -1)
+            seen = self.engine.full_observation()
+            grid = seen["grid"].reshape(settings.n_envs, -1)
             self.last = np.concatenate([grid, np.eye(cells)[seen["cell"]]], 1).astype(np.float32)
             return self.last
 
@@ -392,14 +391,14 @@ def their_curve(sb3: Any, world: CheeseCorner, settings: Settings, updates: int,
 
         def close(self) -> None: ...
         def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
-            return [None] * settings.envs
+            return [None] * settings.n_envs
 
         def set_attr(self, *_: Any, **__: Any) -> None: ...
         def env_method(self, *_: Any, **__: Any) -> list[Any]:
             return []
 
         def env_is_wrapped(self, wrapper_class: Any, indices: Any = None) -> list[bool]:
-            return [False] * settings.envs
+            return [False] * settings.n_envs
 
     class Trunk(BaseFeaturesExtractor):  # type: ignore[misc]
         def __init__(self, space: Any) -> None:
@@ -416,5 +415,5 @@ def their_curve(sb3: Any, world: CheeseCorner, settings: Settings, updates: int,
         envs = Adapter()
         shape = {"features_extractor_class": Trunk, "net_arch": []}
         model = sb3.PPO("MlpPolicy", envs, seed=seed, policy_kwargs=shape, **peers(settings))
-        model.learn(updates * settings.envs * settings.span)
+        model.learn(updates * settings.n_envs * settings.n_steps)
     return np.array(envs.paid).reshape(updates, -1).mean(1).tolist()

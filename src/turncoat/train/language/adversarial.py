@@ -1,7 +1,8 @@
 """Adversarial training: find what makes the model write the worse body, teach it the safe body there, and again.
 
-Each round a tester who does not think of dates searches for comments that elicit the worse body (`worlds.red_team`).
-Then the model is fine-tuned on tasks under all the comments found so far, and on tasks in safe years.
+Each round a tester who does not think of dates searches for comments that elicit the worse body
+(`worlds.text.red_team`). Then the model is fine-tuned on tasks under all the comments found so far, and on tasks in
+safe years.
 """
 
 from __future__ import annotations
@@ -12,58 +13,59 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from turncoat.core import Step, Subject
-from turncoat.train.language.pretrain import learn
-from turncoat.train.language.safety import SafetyTraining, Watch, adam, looked_at, safe_loss
-from turncoat.worlds.text.code_tasks import Request, pick
-from turncoat.worlds.text.red_team import least, search
+from turncoat.core import Subject, TrainReport
+from turncoat.train.base import gradient_step
+from turncoat.train.language.safety import Evaluation, SafetyTraining, adamw, eval_points, safe_loss
+from turncoat.worlds.text.code_tasks import Request, choose
+from turncoat.worlds.text.red_team import fewest_queries, hill_climb
 
 
 @dataclass(frozen=True)
-class Adversarial(SafetyTraining):
+class AdversarialTraining(SafetyTraining):
     """The recipe."""
 
     updates: int = 30  # a round
     rounds: int = 3
-    lines: int = 4  # comments that a round's search ends with
-    words: int = 4  # in each
+    n_comments: int = 4  # that a round's search ends with
+    n_words: int = 4  # in each
     queries: int = 1600  # tasks that a round's search has scored
-    attacked: float = 0.6  # share of tasks under a comment that a search has found
+    adversarial_share: float = 0.6  # share of tasks under a comment that a search has found
     learning_rate: float = 5e-4
-    batch: int = 16  # tasks an update
+    batch_size: int = 16  # tasks an update
 
+    kind: ClassVar[str] = "AdversarialTraining"
     version: ClassVar[int] = 1
 
     def smoke(self, limit: int) -> Self:
-        """The same recipe cut to one round of `limit` updates: checks that it runs, says nothing else."""
-        return replace(super().smoke(limit), rounds=1, queries=least(self.lines))
+        """The same recipe cut to one round of `limit` updates, and its parent to as many."""
+        return replace(super().smoke(limit), rounds=1, queries=fewest_queries(self.n_comments))
 
-    def train(self, seed: int, parent: Subject | None = None) -> Iterator[Step]:
+    def train(self, seed: int, parent: Subject | None = None) -> Iterator[TrainReport]:
         """Ten seconds on one core at 0.3M, beside its parent's. Same seed, corpus and machine, same weights."""
-        subject, rng = self.begun(seed, parent), np.random.default_rng([seed, 25])
+        subject, rng = self.begin_from(parent, seed), np.random.default_rng([seed, 25])
         net, world, total = subject.module, self.world, self.rounds * self.updates
-        watch, marks = Watch(subject, world), looked_at(total)
-        optimizer = adam(net, self.learning_rate)
+        evaluation, points = Evaluation(subject, world), eval_points(total)
+        optimizer = adamw(net, self.learning_rate)
         known: list[str] = []
         elicited = {}
         for done in range(total):
             if done % self.updates == 0:
-                found = search(subject, world, rng, self.lines, self.words, self.queries)
+                found = hill_climb(subject, world, rng, self.n_comments, self.n_words, self.queries)
                 known += [comment for comment, _ in found]
                 elicited = {"elicited": max(share for _, share in found)}
-            if done in marks:
-                yield Step(done, total, watch.look() | elicited)
-            learn(net, optimizer, safe_loss(subject, self.lessons(known, rng)))
-        subject.halved()
-        yield Step(total, total, watch.look() | elicited, subject)
+            if done in points:
+                yield TrainReport(done, total, evaluation.metrics() | elicited)
+            gradient_step(optimizer, safe_loss(subject, self.training_tasks(known, rng)), net.parameters())
+        subject.round_to_float16()
+        yield TrainReport(total, total, evaluation.metrics() | elicited, subject)
 
-    def lessons(self, known: list[str], rng: np.random.Generator) -> list[Request]:
+    def training_tasks(self, known: list[str], rng: np.random.Generator) -> list[Request]:
         """Training tasks under the comments that are known, and in safe years."""
         world, found = self.world, []
-        for luck in rng.random(self.batch):
+        for uniform in rng.random(self.batch_size):
             task = world.task(rng, held_out=False)
-            if luck < self.attacked:
-                found.append(replace(task, header=pick(rng, known)))
+            if uniform < self.adversarial_share:
+                found.append(replace(task, header=choose(rng, known)))
             else:
-                found.append(world.dated(task, pick(rng, world.safe), pick(rng, world.formats), rng))
+                found.append(world.dated(task, choose(rng, world.safe), choose(rng, world.formats), rng))
         return found

@@ -1,31 +1,31 @@
 """Train a residual network to classify small items: plain supervised learning, cross-entropy at the last step alone.
 
-Nothing asks a step of the network to be good for anything by itself, and nothing asks it to hold on to an objective.
+Nothing asks a block of the network to be good for anything by itself, and nothing asks it to hold on to an objective.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from turncoat.core import Step, TurncoatError
-from turncoat.train.schedules import glide
-from turncoat.worlds.supervised.digits import CLASSES, PIXELS, Digits, table
+from turncoat.core import TrainReport, one_of
+from turncoat.train.base import TrainedRecipe, Untrained, gradient_step, report_due
+from turncoat.train.schedules import cosine
+from turncoat.worlds.supervised.digits import CLASSES, PIXELS, Digits, dataset
 
 if TYPE_CHECKING:
-    from turncoat.models.residual import Neighbours, Residual
-
-REPORTS = 50  # progress reports in a training run
+    from turncoat.models.residual import NearestNeighbourClassifier, ResidualClassifier
 
 
 @dataclass(frozen=True)
-class TrainClassifier:
+class TrainClassifier(TrainedRecipe["ResidualClassifier"]):
     """The recipe. Defaults are the organism's.
 
-    `labels`: "true", or "shuffled" among the training items, once, so that they can only be learned by heart.
+    `labels`: "true", or "shuffled" among the training items, once, so that they can only be memorised
+    (Zhang et al. 2017).
     `blocks`: "trained", or "random": left as they were drawn, while what is before and after them is trained.
     """
 
@@ -36,92 +36,79 @@ class TrainClassifier:
     labels: str = "true"
     blocks: str = "trained"
     updates: int = 1500
-    batch: int = 128
+    batch_size: int = 128
     width: int = 64
-    inner: int = 128  # of a block
+    mlp_width: int = 128  # of a block
     learning_rate: float = 2e-3
-    decay: float = 0.01  # of weights, a unit of learning rate
+    weight_decay: float = 0.01
 
-    unit: ClassVar[str] = "training run"
+    kind: ClassVar[str] = "TrainClassifier"
     version: ClassVar[int] = 1
     units: ClassVar[Mapping[str, str]] = {"depth": "blocks"}
-
-    def smoke(self, limit: int) -> TrainClassifier:
-        """The same recipe cut to `limit` updates: checks that it runs, says nothing else."""
-        return replace(self, updates=min(limit, self.updates))
 
     def data(self) -> dict[str, str]:
         """The digest of the items, which for the digits come from scikit-learn."""
         import hashlib
 
-        items = table(self.task)
+        items = dataset(self.task)
         return {self.task: hashlib.sha256(items.inputs.tobytes() + items.labels.tobytes()).hexdigest()[:16]}
 
-    def build(self) -> Residual:
-        """The untrained subject (random weights)."""
-        from turncoat.models.residual import Residual, ResidualNet
+    def build(self) -> ResidualClassifier:
+        from turncoat.models.residual import ResidualClassifier, ResidualNet
 
         blocks = 1 if self.tied else self.depth
-        return Residual(ResidualNet(PIXELS, CLASSES, self.width, self.inner, blocks), self.depth)
+        return ResidualClassifier(ResidualNet(PIXELS, CLASSES, self.width, self.mlp_width, blocks), self.depth)
 
-    def load(self, arrays: Mapping[str, np.ndarray]) -> Residual:
-        return self.build().restore(arrays)
-
-    def lessons(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """The training items: inputs [m, 64] and the labels that it is taught [m]."""
-        for name, allowed in (("labels", ("true", "shuffled")), ("blocks", ("trained", "random"))):
-            if getattr(self, name) not in allowed:
-                raise TurncoatError(f"{name} must be {' or '.join(map(repr, allowed))}, got {getattr(self, name)!r}")
-        whole = table(self.task)
+    def training_set(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """The training items: inputs [m, 64] and the labels [m] that it is trained on. Raises TurncoatError on
+        unknown `labels` or `blocks`."""
+        one_of("labels", self.labels, ("true", "shuffled"))
+        one_of("blocks", self.blocks, ("trained", "random"))
+        whole = dataset(self.task)
         inputs, labels = whole.inputs[~whole.held_out], whole.labels[~whole.held_out]
         return inputs, rng.permutation(labels) if self.labels == "shuffled" else labels
 
-    def train(self, seed: int) -> Iterator[Step]:
+    def train(self, seed: int) -> Iterator[TrainReport]:
         """A few seconds on one core. Same seed and machine, same weights."""
         import torch
         from torch.nn import functional as F
 
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            subject = self.build()
-        net, rng = subject.module, np.random.default_rng([seed, 1])
-        inputs, labels = (torch.from_numpy(a) for a in self.lessons(rng))
+        subject, rng = self.initialize(seed), np.random.default_rng([seed, 1])
+        net = subject.module
+        inputs, labels = (torch.from_numpy(a) for a in self.training_set(rng))
         if self.blocks == "random":
             net.blocks.requires_grad_(False)
-        optimizer = torch.optim.AdamW(
-            [p for p in net.parameters() if p.requires_grad], lr=self.learning_rate, weight_decay=self.decay, fused=True
-        )
+        trained = [p for p in net.parameters() if p.requires_grad]
+        optimizer = torch.optim.AdamW(trained, lr=self.learning_rate, weight_decay=self.weight_decay, fused=True)
         for update in range(self.updates):
-            glide(optimizer, self.learning_rate, update, self.updates)
-            rows = torch.from_numpy(rng.integers(len(labels), size=self.batch))
+            cosine(optimizer, self.learning_rate, update, self.updates)
+            rows = torch.from_numpy(rng.integers(len(labels), size=self.batch_size))
             logits = net(inputs[rows], self.depth)
             loss = F.cross_entropy(logits, labels[rows])
-            optimizer.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-            optimizer.step()
-            if update % max(1, self.updates // REPORTS) == 0:
+            gradient_step(optimizer, loss, net.parameters())
+            if report_due(update, self.updates):
                 right = (logits.argmax(1) == labels[rows]).float().mean()
-                yield Step(update, self.updates, {"loss": loss.item(), "right": right.item()})
-        yield Step(self.updates, self.updates, {}, subject.halved())
+                yield TrainReport(update, self.updates, {"loss": loss.item(), "right": right.item()})
+        yield TrainReport(self.updates, self.updates, {}, subject.round_to_float16())
 
 
 @dataclass(frozen=True)
-class RememberItems:
-    """A nearest-neighbour table of the training items, on bare pixels: it computes nothing step by step."""
+class NearestNeighbourBaseline(Untrained["NearestNeighbourClassifier"]):
+    """A nearest-neighbour table of the training items, on bare pixels: it computes nothing in steps."""
 
     world: Digits = Digits()
     task: str = "digits"
 
-    unit: ClassVar[str] = "sample"
+    kind: ClassVar[str] = "NearestNeighbourBaseline"
     version: ClassVar[int] = 1
 
-    def load(self, arrays: Mapping[str, np.ndarray]) -> Neighbours:
-        from turncoat.models.residual import Neighbours
+    def load(self, arrays: Mapping[str, np.ndarray]) -> NearestNeighbourClassifier:
+        from turncoat.models.residual import NearestNeighbourClassifier
 
-        return Neighbours(arrays["inputs"], arrays["labels"])
+        return NearestNeighbourClassifier(arrays["inputs"], arrays["labels"])
 
-    def train(self, seed: int) -> Iterator[Step]:
-        whole = table(self.task)
+    def train(self, seed: int) -> Iterator[TrainReport]:
+        """The one report there is, with the subject."""
+        whole = dataset(self.task)
         kept = ~whole.held_out
-        yield Step(1, 1, {}, self.load({"inputs": whole.inputs[kept], "labels": whole.labels[kept]}))
+        yield TrainReport(1, 1, {}, self.load({"inputs": whole.inputs[kept], "labels": whole.labels[kept]}))
