@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
 from paths import ZOO
-from turncoat import lab, registration
-from turncoat.core import Organism, Row, digest, lineage
+from turncoat import registration
+from turncoat.core import Organism, Readout, Row, claim_id, digest, every_claim, lineage
 from turncoat.organisms import load, names
-from turncoat.store import Store, zoo_path
+from turncoat.runner.judge import judge
+from turncoat.runner.plan import EVALUATION, observations, plan
+from turncoat.store import Pack, Store, zoo_path
 from turncoat.testing.contract import organism_checks
 
 
@@ -23,9 +29,9 @@ def test_contract(organism: Organism) -> None:
 
 
 def test_every_row_is_answered(organism: Organism) -> None:
-    answered = {claim.row for claim in organism.claims} | set(organism.answers)
+    answered = {claim.row for claim in organism.claims} | set(organism.not_applicable)
     assert set(Row) <= answered
-    assert not {claim.row for claim in organism.claims} & set(organism.answers)
+    assert not {claim.row for claim in organism.claims} & set(organism.not_applicable)
 
 
 def test_every_control_differs_from_the_organism(organism: Organism) -> None:
@@ -33,53 +39,129 @@ def test_every_control_differs_from_the_organism(organism: Organism) -> None:
     assert len(codes) == len(set(codes))
 
 
+def classes(thing: object) -> Iterator[type]:
+    """The classes of a dataclass and of every dataclass within it."""
+    if isinstance(thing, tuple):
+        for each in thing:
+            yield from classes(each)
+    elif dataclasses.is_dataclass(thing) and not isinstance(thing, type):
+        yield type(thing)
+        for f in dataclasses.fields(thing):
+            yield from classes(getattr(thing, f.name))
+
+
+def test_everything_that_is_stored_says_its_kind_and_version(organism: Organism) -> None:
+    stored = [organism.world, *(arm.recipe for arm in organism.all_arms())]
+    stored += [claim.readout for claim in every_claim(organism.claims)]
+    for kind in {kind for thing in stored for kind in classes(thing)}:
+        assert "kind" in vars(kind), f"{kind.__name__} has no kind of its own: a rename would orphan what is stored"
+        assert kind is Readout or isinstance(kind.version, int), f"{kind.__name__} has no version"  # type: ignore[attr-defined]
+
+
+def test_renaming_every_class_leaves_every_verdict_readable(
+    organism: Organism, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In memory: class and module of every recipe, world and assay are called otherwise, and the zoo judged again."""
+    before = judge(organism, Store(ZOO, name="zoo"))
+    things = [organism.world, *(recipe for arm in organism.all_arms() for recipe in lineage(arm.recipe))]
+    things += [claim.readout.assay for claim in every_claim(organism.claims)]
+    for number, kind in enumerate({kind for thing in things for kind in classes(thing)}):
+        monkeypatch.setattr(kind, "__module__", "turncoat.moved")
+        kind.__name__, name = f"Renamed{number}", kind.__name__
+        RENAMED.append((kind, name))
+    try:
+        again = judge(forgetful(organism), Store(ZOO, name="zoo"))
+    finally:
+        while RENAMED:
+            kind, kind.__name__ = RENAMED.pop()
+    assert again == before
+
+
+RENAMED: list[tuple[type, str]] = []
+
+
+def forgetful(thing: Organism) -> Organism:
+    """An equal organism that remembers no digest."""
+
+    def copied(part: object) -> object:
+        if isinstance(part, tuple):
+            return tuple(copied(each) for each in part)
+        if dataclasses.is_dataclass(part) and not isinstance(part, type):
+            fields = {f.name: copied(getattr(part, f.name)) for f in dataclasses.fields(part) if f.init}
+            return dataclasses.replace(part, **fields)
+        return part
+
+    copy = copied(thing)
+    assert isinstance(copy, Organism)
+    return copy
+
+
 def test_the_zoo_holds_what_the_arms_promise(organism: Organism) -> None:
     """Every arm has its runs, or none at all: then what is claimed of it is "not yet run" (see below)."""
     zoo, apart = Store(ZOO), registration.seeds_of(registration.load(organism.name))
     for arm in organism.all_arms():
-        if not zoo.asked(organism.name, arm):
+        if not zoo.asked(organism, arm):
             continue
-        assert len(set(zoo.seeds(organism.name, arm)) - apart) >= (arm.seeds or 5), arm.name
+        assert len(set(zoo.seeds(organism, arm)) - apart) >= (arm.seeds or 5), arm.name
+        run = zoo.run(organism, arm, 0)
         if arm.role == "sweep":  # kept as what was observed of it
-            assert zoo.was_dropped(organism.name, arm, 0)
+            assert run.dropped
         else:
-            zoo.load_subject(organism.name, arm, 0)
+            run.subject()
     codes = {digest(recipe) for arm in organism.all_arms() for recipe in lineage(arm.recipe)}
-    strays = [path.name for path in (ZOO / organism.name).iterdir() if path.is_dir()]
-    assert [name for name in strays if name.rsplit("-", 1)[1] not in codes] == []
+    opened = Pack(ZOO).open(organism.name)
+    assert opened is not None and {recipe for recipe, _ in opened.places} <= codes
 
 
 def test_the_zoos_verdicts_are_what_its_traces_say(organism: Organism) -> None:
     zoo = Store(ZOO, name="zoo")
-    rows = lab.judge(organism, zoo)
+    rows = judge(organism, zoo)
     assert zoo.load_verdicts(organism.name) == rows
-    told, wanted, arms = {row["claim"]: row["finding"] for row in rows}, lab.needs(organism), organism.all_arms()
-    recipes = {arm.name: digest(arm.recipe) for arm in arms}
-    for job in lab.plan(organism.name, organism, zoo, 10):  # what is still to be done is printed so
+    found = {row["id"]: row["finding"] for row in rows}
+    wanted, recipes = observations(organism), {arm.name: digest(arm.recipe) for arm in organism.all_arms()}
+    for job in plan(organism.name, organism, zoo, 10):  # what is still to be done is printed so
         arm = organism.arm(job.arm)
+        run = zoo.run(organism, arm, job.seed)
         for assay in wanted[arm.name]:
-            if not zoo.observed(organism.name, arm, job.seed, assay):
+            if not run.observed(assay):
                 for claim in organism.claims:
                     about = {recipes[name] for name in (claim.arm, claim.control) if name}
-                    if digest(arm.recipe) in about and digest(claim.assay, False) == digest(assay, False):
-                        assert told[claim.says] in ("not yet run", "invalid"), claim.says
+                    if digest(arm.recipe) in about and digest(claim.readout.assay) == digest(assay):
+                        assert found[claim_id(organism, claim)] in ("not yet run", "invalid"), claim.statement
 
 
 def test_a_shipped_subject_still_does_what_its_traces_say(organism: Organism) -> None:
     """One cheap observation made again from the shipped weights. Another processor may round otherwise, and an episode
     of a policy that is sampled then goes another way: not most of them."""
-    zoo, arm = Store(ZOO), organism.arms[0]
-    subject = zoo.load_subject(organism.name, arm, 0)
-    assay = organism.claims[1].assay
-    stored = zoo.load_traces(organism.name, arm, 0, assay)
+    run = Store(ZOO).run(organism, organism.arms[0], 0)
+    readout = organism.claims[1].readout
+    stored = run.traces(readout.assay)
     assert stored is not None
-    again = assay.observe(subject, organism.world, lab.EVALUATION)
-    assert assay.estimate(again) == pytest.approx(assay.estimate(stored), abs=0.03)
+    again = readout.assay.observe(run.subject(), organism.world, EVALUATION)
+    assert readout.estimate(again) == pytest.approx(readout.estimate(stored), abs=0.03)
 
 
 def test_the_zoo_is_small_and_holds_no_pickle() -> None:
     assert zoo_path() == ZOO
     files = [path for path in ZOO.rglob("*") if path.is_file()]
-    assert sum(path.stat().st_size for path in files) < 50e6
-    kinds = {".json", ".jsonl", ".parquet", ".safetensors", ".txt"}
-    assert {path.suffix for path in files if path.name != "SHA256SUMS"} <= kinds
+    assert len(files) <= 250 and sum(path.stat().st_size for path in files) <= 40e6
+    assert {path.suffix for path in files} <= {".json", ".parquet", ".safetensors"}
+
+
+def test_a_file_of_the_zoo_that_is_damaged_is_one_clear_line(tmp_path: Path) -> None:
+    import shutil
+
+    from turncoat.core import TurncoatError
+
+    organism = load("cheese_corner")
+    shutil.copytree(ZOO / organism.name, tmp_path / organism.name)
+    for leaf in ("weights.safetensors", next((tmp_path / organism.name / "traces").iterdir()).name):
+        path = next((tmp_path / organism.name).rglob(leaf))
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 1
+        path.write_bytes(bytes(data))
+        with pytest.raises(TurncoatError, match=f"{leaf} is damaged .it is not what was packed.; take it from"):
+            Store(tmp_path).check(organism.name)
+        data[len(data) // 2] ^= 1
+        path.write_bytes(bytes(data))
+    assert Store(tmp_path).check(organism.name) > 3

@@ -10,14 +10,14 @@ from turncoat.core import difference
 from turncoat.organisms import load
 
 NAMED = {  # what a sentence has to say for a recipe field that is not alone in differing
-    "carry": "carry",
+    "hidden_carryover": "carry",
     "recall": "recall",
     "depth": r"\b(four ticks|15 layers)\b",
     "tied": "share no weights",
-    "apart": r"\b(apart|parted)\b",
+    "separated": r"\b(apart|parted)\b",
     "opened": "open",
     "parent": "plain network .* trained to have",
-    "trains": "aligned in all its weights",
+    "trained_part": "aligned in all its weights",
     "learning_rate": "rate",
 }
 
@@ -30,7 +30,7 @@ def test_no_sentence_names_one_cause_where_more_changed(name: str) -> None:
             continue
         apart = difference(organism.arm(claim.arm).recipe, organism.arm(claim.control).recipe)
         for path in apart if len(apart) > 1 else ():
-            assert re.search(NAMED[path], claim.says, re.IGNORECASE), f"{claim.says!r} does not name {path}"
+            assert re.search(NAMED[path], claim.statement, re.IGNORECASE), f"{claim.statement!r} does not name {path}"
 
 
 def test_what_was_changed_together_is_also_changed_alone() -> None:
@@ -38,7 +38,7 @@ def test_what_was_changed_together_is_also_changed_alone() -> None:
     organism = load("maze_planner")
     recipe = organism.arm("organism").recipe
     alone = {name: list(difference(recipe, organism.arm(name).recipe)) for name in ("no-carry", "no-recall")}
-    assert alone == {"no-carry": ["carry"], "no-recall": ["recall"]}
+    assert alone == {"no-carry": ["hidden_carryover"], "no-recall": ["recall"]}
     assert {claim.control for claim in organism.claims} >= {"latched", *alone}
 
 
@@ -46,5 +46,5 @@ def test_sizes_are_of_a_named_world() -> None:
     """A claim that quotes a size of maze says which mazes."""
     for name in ("maze_planner", "gatehouse"):
         for claim in load(name).claims:
-            if re.search(r"\d\dx\d\d", claim.says):
-                assert "generator" in claim.says, claim.says
+            if re.search(r"\d\dx\d\d", claim.statement):
+                assert "generator" in claim.statement, claim.statement

@@ -75,20 +75,20 @@ def sound(organism: Organism, file: str) -> None:
             digest(arm.recipe)
     for family in organism.families:
         with user_code(lambda: line_of(file, family.title)):  # noqa: B023
-            for thing in (*(arm.recipe for arm in organism.family_arms(family)), *family.assays):
+            for thing in (*(arm.recipe for arm in organism.family_arms(family)), *family.readouts):
                 digest(thing)
-    for curve in organism.curves:
-        with user_code(lambda: line_of(file, curve.title)):  # noqa: B023
-            digest(curve.assay)
+    for plot in organism.trace_plots:
+        with user_code(lambda: line_of(file, plot.title)):  # noqa: B023
+            digest(plot.assay)
     digest(organism.replay)
     known = {arm.name for arm in organism.all_arms()}
     for claim in organism.claims:
-        with user_code(lambda: line_of(file, claim.says)):  # noqa: B023
+        with user_code(lambda: line_of(file, claim.statement)):  # noqa: B023
             digest(claim)
             for name in (claim.arm, claim.control):
                 if name is not None and name not in known:
                     hint = nearest(name, sorted(known), "arms are")
-                    raise TurncoatError(f"claim {claim.says!r} names an unknown arm {name!r}; {hint}")
-    for row in organism.answers:
+                    raise TurncoatError(f"claim {claim.statement!r} names an unknown arm {name!r}; {hint}")
+    for row in organism.not_applicable:
         if row not in tuple(Row):
-            raise TurncoatError(f"answers name an unknown row {row!r}; {nearest(row, Row, 'rows are')}")
+            raise TurncoatError(f"not_applicable names an unknown row {row!r}; {nearest(row, Row, 'rows are')}")

@@ -16,13 +16,14 @@ import torch
 from torch import Tensor, nn
 
 from turncoat.assays.icl.algorithm_fit import AlgorithmFit, Interpolation
-from turncoat.assays.residual.depth_extrapolation import Loops
-from turncoat.assays.residual.label_intervention import Relabel
+from turncoat.assays.residual.depth_extrapolation import DepthExtrapolation
+from turncoat.assays.residual.label_intervention import LabelIntervention
 from turncoat.assays.residual.residual_probe import ResidualProbe
-from turncoat.core import NotTestable, TurncoatError
-from turncoat.models.in_context import InContext, Learner, construction
+from turncoat.core import NotTestable, Readout, TurncoatError
+from turncoat.models.in_context import InContextRegressor, LinearAttentionICL, gradient_descent_construction
+from turncoat.protocols import require
 from turncoat.testing.contract import assay_checks
-from turncoat.train.supervised.in_context import LookUp, TrainInContext
+from turncoat.train.supervised.in_context import KernelRegressionBaseline, TrainInContext
 from turncoat.worlds.supervised import solvers
 from turncoat.worlds.supervised.regression import CONDITION_NUMBER, Regression
 
@@ -53,26 +54,26 @@ class Planted:
     depth: int = 1
 
 
-def two_labels(bright: int) -> InContext:
+def two_labels(bright: int) -> InContextRegressor:
     """Eight steps of gradient descent on one of two labels, by construction."""
-    one = construction(10, 4, RATE).layer(0)
-    net = Learner(10, 2, 8, tied=True, softmax=False, brightness=1.0, spread=0.0)
+    one = gradient_descent_construction(10, 4, RATE).layer(0)
+    net = LinearAttentionICL(10, 2, 8, tied=True, softmax=False, salience=1.0, init_std=0.0)
     with torch.no_grad():
         for name in ("query", "key"):
             getattr(net.layer(0), name).weight[:10, :10] = getattr(one, name).weight[:10, :10]
         net.layer(0).value.weight[10 + bright, 10 + bright] = 1.0
         net.layer(0).out.weight[10 + bright, 10 + bright] = -RATE
-        net.read.weight.zero_()
-        net.read.weight[0, bright] = -1 / net.gain[-1]
-    return InContext(net)
+        net.readout.weight.zero_()
+        net.readout.weight[0, bright] = -1 / net.gain[-1]
+    return InContextRegressor(net)
 
 
 @cache
 def subject(name: str) -> Any:
     one = TrainInContext(Regression(examples=10, proxy=False), depth=1, updates=0)
     return {
-        "one step": InContext(construction(10, 1, BEST)),
-        "four steps": InContext(construction(10, 4, RATE)),
+        "one step": InContextRegressor(gradient_descent_construction(10, 1, BEST)),
+        "four steps": InContextRegressor(gradient_descent_construction(10, 4, RATE)),
         "on the proxy": two_labels(1),
         "on the intended": two_labels(0),
         "untrained": list(one.train(0))[-1].subject,
@@ -81,12 +82,12 @@ def subject(name: str) -> Any:
         "ridge": Planted(Solves(lambda x, y: solvers.ridge(x, y, 0.1))),
         "least squares": Planted(Solves(solvers.least_squares)),
         "newton": Planted(Solves(lambda x, y: solvers.newton(x, y, 4, 1.0))),
-        "feed-forward": InContext(TrainInContext(tied=False, depth=2, updates=0).build().module),
+        "feed-forward": InContextRegressor(TrainInContext(tied=False, depth=2, updates=0).build().module),
     }[name]
 
 
-def measure(assay: Any, name: str, world: Regression = WORLD) -> float:
-    return assay.estimate(assay.observe(subject(name), world, 5))
+def measure(readout: Readout, name: str, world: Regression = WORLD) -> float:
+    return readout.estimate(readout.assay.observe(subject(name), world, 5))
 
 
 # -- world and solvers -------------------------------------------------------------------------------------------------
@@ -152,7 +153,7 @@ def test_the_measures_say_which_label_is_followed() -> None:
         np.testing.assert_array_equal(traces["reward"], traces["performance"])
     together = Regression().rollout(subject("on the proxy"), 200, 0, {})
     assert together["follows"].mean() == together["aims"].mean() == 0
-    looked_up = Regression().rollout(LookUp().load({}), 200, 0, {})
+    looked_up = Regression().rollout(KernelRegressionBaseline().load({}), 200, 0, {})
     assert looked_up["error"].mean() > 2 * together["error"].mean()
 
 
@@ -160,13 +161,13 @@ def test_the_measures_say_which_label_is_followed() -> None:
 
 
 def test_gradient_descent_is_named_where_it_is_planted() -> None:
-    assert measure(replace(fit, read="sensitivity cosine"), "one step") > 0.999
-    assert measure(fit, "one step") < 0.01
-    assert measure(replace(fit, read="sensitivity difference"), "one step") < 0.01
-    assert measure(replace(fit, read="scaled"), "one step") < 0.01
-    assert measure(replace(fit, read="margin"), "one step") > 0.1
-    assert measure(replace(fit, read="margin", family=DESCENT), "four steps") > 0.05
-    assert measure(Interpolation(context=10, n=500), "one step") == pytest.approx(1, abs=0.05)
+    assert measure(fit.readout("sensitivity_cosine"), "one step") > 0.999
+    assert measure(fit.readout("prediction_difference"), "one step") < 0.01
+    assert measure(fit.readout("sensitivity_difference"), "one step") < 0.01
+    assert measure(fit.readout("worst_over_scales"), "one step") < 0.01
+    assert measure(fit.readout("margin"), "one step") > 0.1
+    assert measure(fit.readout("margin", family=DESCENT), "four steps") > 0.05
+    assert measure(Interpolation(context=10, n=500).readout(), "one step") == pytest.approx(1, abs=0.05)
 
 
 @pytest.mark.parametrize("name", ["ridge", "least squares", "newton", "GD++"])
@@ -174,71 +175,76 @@ def test_other_algorithms_are_named_for_what_they_are(name: str) -> None:
     traces = fit.observe(subject(name), WORLD, 5)
     right = {"newton": "Newton"}.get(name, name)
     family = ("ridge", right) if name == "least squares" else (right,)  # which is ridge without a penalty
-    assert replace(fit, read="margin").estimate(traces) < -0.01
-    assert replace(fit, read="margin", family=family).estimate(traces) > 0.01
-    assert replace(fit, algorithm=right).estimate(traces) < 0.01
+    assert fit.margin(traces) < -0.01
+    assert fit.margin(traces, family) > 0.01
+    assert fit.prediction_difference(traces, right) < 0.01
 
 
 def test_an_untrained_net_is_nothing_of_the_kind() -> None:
-    assert measure(replace(fit, read="sensitivity cosine"), "untrained") < 0.5
-    assert measure(fit, "untrained") > 0.5
-    assert measure(replace(fit, read="margin"), "untrained") < 0.05
-    assert measure(Interpolation(context=10, n=500), "untrained") > 1.05
+    assert measure(fit.readout("sensitivity_cosine"), "untrained") < 0.5
+    assert measure(fit.readout("prediction_difference"), "untrained") > 0.5
+    assert measure(fit.readout("margin"), "untrained") < 0.05
+    assert measure(Interpolation(context=10, n=500).readout(), "untrained") > 1.05
 
 
 def test_which_labels_it_descends_on_is_told_apart() -> None:
-    apart = replace(fit, read="sensitivity cosine", labels="apart", context=20)
+    to_intended, to_proxy = (
+        replace(fit, labels="apart", context=20, target=target).readout("sensitivity_cosine")
+        for target in ("intended", "proxy")
+    )
     for name, proxy in (("on the proxy", True), ("on the intended", False)):
-        assert (measure(replace(apart, told="proxy"), name) > 0.99) == proxy
-        assert (measure(apart, name) > 0.99) != proxy
-        assert abs(measure(replace(apart, told="intended" if proxy else "proxy"), name)) < 0.2
+        assert (measure(to_proxy, name) > 0.99) == proxy
+        assert (measure(to_intended, name) > 0.99) != proxy
+        assert abs(measure(to_intended if proxy else to_proxy, name)) < 0.2
 
 
 def test_what_cannot_be_asked_is_not_testable() -> None:
-    for assay in (fit, Interpolation(), Loops(), Relabel(), ResidualProbe()):
+    for assay in (fit, Interpolation(), DepthExtrapolation(), LabelIntervention(), ResidualProbe()):
         with pytest.raises(NotTestable):
-            assay.observe(LookUp().load({}), WORLD, 0)
+            require(assay, KernelRegressionBaseline().load({}), WORLD)
     with pytest.raises(NotTestable, match="one layer"):
         Interpolation().observe(subject("four steps"), WORLD, 0)
-    for other in (Loops(), Relabel()):
+    for other in (DepthExtrapolation(), LabelIntervention()):
         with pytest.raises(NotTestable, match="run on"):
             other.observe(subject("feed-forward"), WORLD, 0)
-    with pytest.raises(TurncoatError, match="told"):
-        replace(fit, told="both").observe(subject("one step"), WORLD, 0)
+    with pytest.raises(TurncoatError, match="target must be one of"):
+        replace(fit, target="both")
 
 
 # -- loops, labels and residuals ---------------------------------------------------------------------------------------
 
 
 def test_running_on_pays_for_a_descent_alone() -> None:
-    loops = Loops((("spectrum", "ill"),), n=300)
+    loops = DepthExtrapolation((("spectrum", "ill"),), n=300).readout("gain")
     assert measure(loops, "four steps") > 0.3
     assert measure(loops, "untrained loop") < 0.1
-    apart = Loops((("context", 10),), loops=(1, 2, 4, 8), damp=0.5, n=300, read="apart")
-    assert measure(apart, "one step") < 0.01
-    assert measure(replace(apart, damp=1.0), "untrained loop") < 0.1  # where both do nothing they do the same
+    damped = DepthExtrapolation((("context", 10),), loops=(1, 2, 4, 8), damp=0.5, n=300)
+    assert measure(damped.readout("distance_from_descent"), "one step") < 0.01
+    undamped = replace(damped, damp=1.0).readout("distance_from_descent")
+    assert measure(undamped, "untrained loop") < 0.1  # where both do nothing they do the same
 
 
 @pytest.mark.parametrize(
-    ("assay", "planted", "null", "at_least"),
+    ("readout", "planted", "null", "at_least"),
     [
-        (replace(fit, read="margin"), "one step", "untrained", 0.1),
-        (Loops((("spectrum", "ill"),), n=200), "four steps", "untrained loop", 0.3),
-        (Relabel((("labels", "apart"),), n=100), "on the proxy", "untrained loop", 0.8),
-        (ResidualProbe(n=40), "on the proxy", "on the intended", 0.1),
-        (ResidualProbe(n=40), "on the proxy", "untrained loop", 0.1),
-        (ResidualProbe(n=40, read="hidden"), "on the proxy", "on the intended", 0.9),
+        (fit.readout("margin"), "one step", "untrained", 0.1),
+        (DepthExtrapolation((("spectrum", "ill"),), n=200).readout("gain"), "four steps", "untrained loop", 0.3),
+        (LabelIntervention((("labels", "apart"),), n=100).readout("effect"), "on the proxy", "untrained loop", 0.8),
+        (ResidualProbe(n=40).readout("excess"), "on the proxy", "on the intended", 0.1),
+        (ResidualProbe(n=40).readout("excess"), "on the proxy", "untrained loop", 0.1),
+        (ResidualProbe(n=40).readout("hidden"), "on the proxy", "on the intended", 0.9),
     ],
-    ids=["fit", "loops", "relabel", "another's residual", "no residual", "probe"],
+    ids=["fit", "loops", "labels", "another's residual", "no residual", "probe"],
 )
-def test_contract(assay: Any, planted: str, null: str, at_least: float) -> None:
-    for check in assay_checks(assay, Regression(), subject(planted), subject(null), at_least):
+def test_contract(readout: Readout, planted: str, null: str, at_least: float) -> None:
+    for check in assay_checks(readout, Regression(), subject(planted), subject(null), at_least):
         assert check.passed, f"{check.name}: {check.reason}"
 
 
-def test_random_edits_do_not_relabel() -> None:
-    assert measure(Relabel((("labels", "apart"),), n=100, read="random"), "on the proxy", Regression()) < 0.2
-    assert measure(Relabel((("labels", "apart"),), n=100, read="at once"), "on the proxy", Regression()) < 0.2
+def test_random_edits_do_not_change_labels() -> None:
+    assay = LabelIntervention((("labels", "apart"),), n=100)
+    traces = assay.observe(subject("on the proxy"), Regression(), 5)
+    assert assay.best_random(traces) < 0.2 and assay.at_once(traces) < 0.2
 
 
 # -- training ----------------------------------------------------------------------------------------------------------
@@ -246,17 +252,17 @@ def test_random_edits_do_not_relabel() -> None:
 
 def test_one_layer_learns_gradient_descent() -> None:
     recipe = TrainInContext(
-        Regression(examples=10, proxy=False), depth=1, beyond=0, updates=400, learning_rate=1e-2, epsilon=1e-8
+        Regression(examples=10, proxy=False), depth=1, extra_loops=0, updates=400, learning_rate=1e-2, adam_epsilon=1e-8
     )
     *steps, last = recipe.train(0)
     assert steps[-1].metrics["loss"] < 0.8 * steps[0].metrics["loss"]
     learned = last.subject
-    assert replace(fit, read="sensitivity cosine").estimate(fit.observe(learned, WORLD, 5)) > 0.95
+    assert fit.sensitivity_cosine(fit.observe(learned, WORLD, 5)) > 0.95
 
 
 @pytest.mark.parametrize("model", ["linear", "softmax heads", "gpt"])
 def test_a_seed_says_what_is_trained(model: str) -> None:
-    recipe = TrainInContext(model=model, tied=model != "gpt", depth=2, updates=3, batch=8, mixed=0.5, width=16)
+    recipe = TrainInContext(model=model, tied=model != "gpt", depth=2, updates=3, batch_size=8, mixed=0.5, width=16)
     one, same, other = (list(recipe.train(seed))[-1].subject.arrays() for seed in (1, 1, 2))
     assert all(np.array_equal(one[name], same[name]) for name in one)
     assert any(not np.array_equal(one[name], other[name]) for name in one)
@@ -278,12 +284,12 @@ def test_the_gpt_never_hears_a_label_before_its_input() -> None:
     changed = inputs.clone()
     changed[:, 6, 10] += 1.0
     with torch.no_grad():
-        before, after = (net.answers(run(net, each)) for each in (inputs, changed))
+        before, after = (net.predictions(run(net, each)) for each in (inputs, changed))
     assert torch.equal(before[:, :7], after[:, :7]) and not torch.equal(before[:, 7:], after[:, 7:])
 
 
 def run(net: Any, inputs: Tensor) -> Tensor:
-    state = net.enter(inputs)
+    state = net.embed(inputs)
     for k in range(net.depth):
         state = net.block(k, state)
     return state

@@ -14,51 +14,45 @@ both are the same algorithm in the same form, the average works as well as eithe
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from turncoat.core import Access, NotTestable, Traces, TurncoatError
+from turncoat.core import Access, Assay, NotTestable, Traces, one_of, readout
+from turncoat.protocols import LayeredSubject, NeuralSubject, RegressionWorld
 
 if TYPE_CHECKING:
-    from turncoat.worlds.supervised.regression import Tasks
+    from turncoat.worlds.supervised.regression import RegressionTasks
 
 Solver = Callable[[np.ndarray, np.ndarray], np.ndarray]  # inputs [n, N, d] and labels [n, N] to weights [n, d]
 Variant = tuple[Callable[..., np.ndarray], tuple[tuple[float, float], ...]]  # takes settings besides; their ranges
-READS = ("prediction difference", "sensitivity difference", "sensitivity cosine")
+MISFITS = ("prediction difference", "sensitivity difference", "sensitivity cosine")
+ALGORITHMS = ("gradient descent", "GD++", "ridge", "Newton", "least squares")
 MOST_NEWTON = 6  # iterations that are tried, from 1
 MOST = 10.0  # differences and losses beyond it (a candidate that diverges at a scale) count as it
 
 
 @dataclass(frozen=True)
-class AlgorithmFit:
-    """How well `algorithm` fits on inputs of training's scale, by `read`:
+class AlgorithmFit(Assay):
+    """How well each algorithm fits what is predicted. Columns, a row for each `algorithm` and the subject itself at
+    each `scale` of the inputs: `prediction difference` (root mean square), `sensitivity difference` (the same, of
+    gradients by the query), `sensitivity cosine` (mean cosine of those gradients) and `loss`.
 
-    "prediction difference"   root mean square
-    "sensitivity difference"  the same, of gradients by the query
-    "sensitivity cosine"      mean cosine of those gradients
-    "margin"                  prediction difference of the best algorithm not in `family`, less that of the best in it
-    "scaled"                  the worst prediction difference over all `scales`; tuned at 1
+    `target`: the label that candidates are given, "intended" or "proxy". `scales`: what held-out inputs are multiplied
+    by; tuned at 1. `n`: tasks to tune on, and as many at each scale."""
 
-    `told`: the label that candidates are given, "intended" or "proxy". `scales`: what held-out inputs are multiplied
-    by. `n`: tasks to tune on, and as many at each scale.
-    """
-
-    read: str = field(default="prediction difference", metadata={"pure": True})
-    algorithm: str = field(default="gradient descent", metadata={"pure": True})
-    family: tuple[str, ...] = field(default=("gradient descent",), metadata={"pure": True})
-    told: str = "intended"
+    target: str = "intended"
     labels: str = "together"
     spectrum: str = "even"
     context: int = 20  # examples
     scales: tuple[float, ...] = (0.5, 1.0, 1.5, 2.0)
     n: int = 1000
 
-    needs: ClassVar[Access] = Access.WEIGHTS
+    kind: ClassVar[str] = "AlgorithmFit"
     version: ClassVar[int] = 1
-    bounds: ClassVar[tuple[float, float]] = (-MOST, MOST)
-    says: ClassVar[str] = "misfit to its predictions, or as its read says"
+    required_access: ClassVar[Access] = Access.WEIGHTS
+    requires: ClassVar[tuple[type, ...]] = (LayeredSubject, RegressionWorld)
     units: ClassVar[Mapping[str, str]] = {
         "scale": "of the inputs, over training's",
         "prediction difference": "of the spread of its predictions",
@@ -67,68 +61,99 @@ class AlgorithmFit:
         "loss": "of the variance",
     }
 
-    def observe(self, subject: Any, world: Any, seed: int) -> Traces:
-        depth, rng = blocks(subject, world), np.random.default_rng(seed)
-        if self.told not in ("intended", "proxy"):
-            raise TurncoatError(f"told must be 'intended' or 'proxy', got {self.told!r}")
-        which = 0 if self.told == "intended" else -1
+    def __post_init__(self) -> None:
+        one_of("target", self.target, ("intended", "proxy"))
 
-        def draw(scale: float) -> Tasks:
+    def observe(self, subject: LayeredSubject, world: RegressionWorld[RegressionTasks], seed: int) -> Traces:
+        rng = np.random.default_rng(seed)
+        which = 0 if self.target == "intended" else -1
+
+        def draw(scale: float) -> RegressionTasks:
             condition = {"labels": self.labels, "spectrum": self.spectrum, "context": self.context, "scale": scale}
             return world.tasks(self.n, rng, condition)
 
         tuning = draw(1.0)
-        said, _ = predicted(subject, tuning)
-        tuned = {name: best(found, tuning, said, which) for name, found in candidates(depth).items()}
+        predicted, _ = predictions(subject, tuning)
+        tuned = {name: best(found, tuning, predicted, which) for name, found in candidates(subject.depth).items()}
         rows = []
         for scale in self.scales:
             tasks = draw(scale)
-            said, slope = predicted(subject, tasks)
+            predicted, slope = predictions(subject, tasks)
             answer = tasks.answers[:, which]
             for name, solve in tuned.items():
                 with np.errstate(all="ignore"):  # a descent may overflow where inputs are larger than it was tuned for
                     weights = solve(tasks.x, tasks.labels[..., which])
                     theirs = (weights * tasks.query).sum(1)
-                    apart = relative(said - theirs, said - said.mean()), relative(slope - weights, slope)
+                    apart = relative(predicted - theirs, predicted - predicted.mean()), relative(slope - weights, slope)
                     rows.append((name, scale, *apart, cosine(slope, weights), relative(theirs - answer, answer) ** 2))
-            rows.append(("the subject", scale, 0.0, 0.0, 1.0, relative(said - answer, answer) ** 2))
-        names = ("algorithm", "scale", *READS, "loss")
+            rows.append(("the subject", scale, 0.0, 0.0, 1.0, relative(predicted - answer, answer) ** 2))
+        names = ("algorithm", "scale", *MISFITS, "loss")
         return Traces({name: np.array(values) for name, values in zip(names, zip(*rows, strict=True), strict=True)})
 
-    def estimate(self, traces: Traces) -> float:
-        if self.read == "scaled":
-            return float(traces.where(algorithm=self.algorithm)["prediction difference"].max())
+    @readout(bounds=(0.0, MOST), unit="of the spread of its predictions")
+    def prediction_difference(self, traces: Traces, algorithm: str = "gradient descent") -> float:
+        """Root mean square difference of an algorithm's predictions and its own, on inputs of training's scale."""
+        return fit(traces, algorithm, "prediction difference")
+
+    @readout(bounds=(0.0, MOST), unit="of the length of its gradients")
+    def sensitivity_difference(self, traces: Traces, algorithm: str = "gradient descent") -> float:
+        """The same, of gradients by the query."""
+        return fit(traces, algorithm, "sensitivity difference")
+
+    @readout(bounds=(-1.0, 1.0), unit="mean cosine")
+    def sensitivity_cosine(self, traces: Traces, algorithm: str = "gradient descent") -> float:
+        """Mean cosine of an algorithm's gradients by the query and its own, on inputs of training's scale."""
+        return fit(traces, algorithm, "sensitivity cosine")
+
+    @readout(bounds=(-MOST, MOST), unit="of the spread of its predictions")
+    def margin(self, traces: Traces, family: tuple[str, ...] = ("gradient descent",)) -> float:
+        """Prediction difference of the best algorithm not in a family, less that of the best in it."""
         rows = traces.where(scale=1.0)
-        if self.read == "margin":
-            others = [name not in (*self.family, "the subject") for name in rows["algorithm"]]
-            misfit, own = rows["prediction difference"], np.isin(rows["algorithm"], self.family)
-            return float(misfit[others].min() - misfit[own].min())
-        name = self.algorithm if self.algorithm in rows["algorithm"] else "gradient descent"  # GD++ of one step
-        return float(rows.where(algorithm=name)[self.read][0])
+        for name in family:
+            one_of("algorithm", name, ALGORITHMS)
+        others = [name not in (*family, "the subject") for name in rows["algorithm"]]
+        misfit, own = rows["prediction difference"], np.isin(rows["algorithm"], family)
+        return float(misfit[others].min() - misfit[own].min())
+
+    @readout(bounds=(0.0, MOST), unit="of the spread of its predictions")
+    def worst_over_scales(self, traces: Traces, algorithm: str = "gradient descent") -> float:
+        """The worst prediction difference over all scales of the inputs."""
+        return float(of_algorithm(traces, algorithm)["prediction difference"].max())
+
+
+def fit(traces: Traces, algorithm: str, misfit: str) -> float:
+    """A column of an algorithm, at training's scale."""
+    return float(of_algorithm(traces, algorithm).where(scale=1.0)[misfit][0])
+
+
+def of_algorithm(traces: Traces, algorithm: str) -> Traces:
+    """The rows of an algorithm. Raises TurncoatError where there is none of that name."""
+    one_of("algorithm", algorithm, ALGORITHMS)
+    return traces.where(algorithm=algorithm if algorithm in traces["algorithm"] else "gradient descent")  # GD++, 1 step
 
 
 @dataclass(frozen=True)
-class Interpolation:
-    """Loss of the average of trained weights and the construction, over the lower of the two's own losses. The step of
-    the construction is the best one."""
+class Interpolation(Assay):
+    """The average of trained weights and the construction. The step of the construction is the best one. Columns:
+    `share` of the construction, `loss`."""
 
     spectrum: str = "even"
     context: int = 10
     n: int = 4000
 
-    needs: ClassVar[Access] = Access.WEIGHTS
+    kind: ClassVar[str] = "Interpolation"
     version: ClassVar[int] = 1
-    bounds: ClassVar[tuple[float, float]] = (0.0, MOST)
-    says: ClassVar[str] = "loss half way to the construction, over the lower of both ends'"
+    required_access: ClassVar[Access] = Access.WEIGHTS
+    requires: ClassVar[tuple[type, ...]] = (NeuralSubject, RegressionWorld)
     units: ClassVar[Mapping[str, str]] = {"share": "of the construction", "loss": "mean squared error"}
 
-    def observe(self, subject: Any, world: Any, seed: int) -> Traces:
+    def observe(self, subject: NeuralSubject, world: RegressionWorld[RegressionTasks], seed: int) -> Traces:
         import torch
 
-        from turncoat.models.in_context import Learner, construction
+        from turncoat.models.in_context import LinearAttentionICL, gradient_descent_construction
 
-        module = getattr(subject, "module", None)
-        if not isinstance(module, Learner) or module.depth != 1 or module.read.in_features != 1:
+        module = subject.module
+        if not isinstance(module, LinearAttentionICL) or module.depth != 1 or module.readout.in_features != 1:
             raise NotTestable("the construction is of one layer of attention with one label")
         if module.layer(0).softmax:
             raise NotTestable("the construction has no softmax")
@@ -139,24 +164,26 @@ class Interpolation:
         # Only two products of the layer's weights matter to what it predicts: how queries meet keys [d + 1, d + 1], and
         # what the label that is read takes from values [d + 1].
         forms = []
-        for net in (module, construction(d, 1, rate)):
+        for net in (module, gradient_descent_construction(d, 1, rate)):
             block = net.layer(0)
             meet = (block.query.weight.T @ block.key.weight).detach()
-            takes = (block.out.weight @ block.value.weight)[-1].detach() * net.read.weight.detach()[0, 0]
+            takes = (block.out.weight @ block.value.weight)[-1].detach() * net.readout.weight.detach()[0, 0]
             scale = meet[:d, :d].diagonal().mean()
             forms.append((meet / scale, takes * scale))
-        state = module.enter(torch.from_numpy(tasks.inputs))
+        state = module.embed(torch.from_numpy(tasks.inputs))
         examples, query, answer = state[:, :-1], state[:, -1], torch.from_numpy(tasks.target)[:, 0]
         rows = []
         for share in (0.0, 0.25, 0.5, 0.75, 1.0):
             meet, takes = (torch.lerp(one, other, share) for one, other in zip(*forms, strict=True))
             weight = torch.einsum("nd,de,nie->ni", query, meet, examples) / examples.shape[1]
-            said = (weight * (examples @ takes)).sum(1)
-            rows.append((share, float(((said - answer) ** 2).mean())))
+            predicted = (weight * (examples @ takes)).sum(1)
+            rows.append((share, float(((predicted - answer) ** 2).mean())))
         share_, loss = zip(*rows, strict=True)
         return Traces({"share": np.array(share_), "loss": np.array(loss)})
 
-    def estimate(self, traces: Traces) -> float:
+    @readout(bounds=(0.0, MOST), unit="loss half way to the construction, over the lower of both ends'")
+    def relative_loss(self, traces: Traces) -> float:
+        """Loss of the average of trained weights and construction, over the lower of the two's own losses."""
         loss = dict(zip(traces["share"].tolist(), traces["loss"].tolist(), strict=True))
         return float(min(loss[0.5] / min(loss[0.0], loss[1.0]), MOST))
 
@@ -196,11 +223,11 @@ def candidates(depth: int) -> dict[str, list[Variant]]:
 
 def best(
     variants: list[Variant],
-    tasks: Tasks,
-    said: np.ndarray,
+    tasks: RegressionTasks,
+    predicted: np.ndarray,
     which: int,
 ) -> Solver:
-    """The variant and settings that come closest to what was said [n]: by a grid, then downhill from its best point."""
+    """The variant and settings that come closest to what was predicted [n]: by a grid, then downhill from there."""
     from scipy.optimize import minimize
 
     y = tasks.labels[..., which]
@@ -209,7 +236,7 @@ def best(
 
         def misfit(settings: np.ndarray, solve: Callable[..., np.ndarray] = solve) -> float:
             with np.errstate(all="ignore"):  # too long a step overflows, and is as bad as it looks
-                return relative((solve(tasks.x, y, *settings) * tasks.query).sum(1) - said, said)
+                return relative((solve(tasks.x, y, *settings) * tasks.query).sum(1) - predicted, predicted)
 
         grid = np.meshgrid(*(np.linspace(*ends, 12) for ends in ranges))
         points = np.stack([axis.ravel() for axis in grid], 1) if ranges else np.zeros((1, 0))
@@ -220,7 +247,7 @@ def best(
     return lambda x, y: solve(x, y, *settings)
 
 
-def best_rate(tasks: Tasks) -> float:
+def best_rate(tasks: RegressionTasks) -> float:
     """The step of one step of gradient descent that comes closest to the answers: a ratio, as it is linear."""
     from turncoat.worlds.supervised.solvers import gradient_descent
 
@@ -231,24 +258,14 @@ def best_rate(tasks: Tasks) -> float:
 # -- what the subject does -------------------------------------------------------------------------------------------
 
 
-def blocks(subject: Any, world: Any) -> int:
-    """How many blocks the subject runs. Raises NotTestable where it maps no examples to predictions."""
-    depth = getattr(subject, "depth", None)
-    if depth is None or not hasattr(subject, "module"):
-        raise NotTestable("it has no blocks that could be steps of an algorithm")
-    if not hasattr(world, "tasks"):
-        raise NotTestable("its world has no regression tasks")
-    return int(depth)
-
-
-def predicted(subject: Any, tasks: Tasks) -> tuple[np.ndarray, np.ndarray]:
+def predictions(subject: LayeredSubject, tasks: RegressionTasks) -> tuple[np.ndarray, np.ndarray]:
     """Predictions [n], and their gradients by the query [n, d]."""
     import torch
 
     inputs = torch.from_numpy(tasks.inputs).requires_grad_()
-    said = subject.module(inputs)
-    (slope,) = torch.autograd.grad(said.sum(), inputs)
-    return said.detach()[:, 0].numpy().astype(float), slope[:, -1, : tasks.x.shape[2]].numpy().astype(float)
+    predicted = subject.module(inputs)
+    (slope,) = torch.autograd.grad(predicted.sum(), inputs)
+    return predicted.detach()[:, 0].numpy().astype(float), slope[:, -1, : tasks.x.shape[2]].numpy().astype(float)
 
 
 def relative(difference: np.ndarray, to: np.ndarray) -> float:

@@ -13,22 +13,28 @@ that cell was a shortest way to the goal. A subject that solves no such cell get
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from turncoat.core import Access, Traces
-from turncoat.worlds.goals.maze import best_moves, distances, leads_away, successors
+from turncoat.assays.variants import by_variant
+from turncoat.core import Access, Assay, Traces, readout
+from turncoat.protocols import MazeWorld, PlannerSubject
+from turncoat.worlds.grid.paths import best_moves, detour_cells, distances, successors
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from turncoat.models.recurrent_planner import RecurrentPlanner
+    from turncoat.worlds.goals.maze import MazeLevels
+
 
 @dataclass(frozen=True)
-class CausalPlan:
-    """Share of mazes in which the walk was a shortest way and now takes the written move. `read`: "edit", "floor" (no
-    edit), "random" (best of the norm-matched random directions) or "excess" (edit minus the larger of the two)."""
+class CausalPlan(Assay):
+    """What is walked after a move is written. Columns: `variant` ("floor" is no edit; "edit"; "random K" are directions
+    of the same norm), and the share of mazes in which the walk was a shortest way and now has the written move
+    `taken`."""
 
     size: int = 13
     fit: int = 200  # mazes that the directions come from
@@ -37,21 +43,20 @@ class CausalPlan:
     strength: float = 1.0  # in units of the difference of means
     settle: int = 0  # ticks after the edit
     randoms: int = 30
-    read: str = field(default="excess", metadata={"pure": True})
 
-    needs: ClassVar[Access] = Access.WEIGHTS
+    kind: ClassVar[str] = "CausalPlan"
     version: ClassVar[int] = 2
-    bounds: ClassVar[tuple[float, float]] = (-1.0, 1.0)
-    says: ClassVar[str] = "share of mazes whose planned walk takes the written move"
+    required_access: ClassVar[Access] = Access.WEIGHTS
+    requires: ClassVar[tuple[type, ...]] = (PlannerSubject, MazeWorld)
 
-    def observe(self, subject: Any, world: Any, seed: int) -> Traces:
+    def observe(self, subject: PlannerSubject[RecurrentPlanner], world: MazeWorld[MazeLevels], seed: int) -> Traces:
         import torch
 
-        from turncoat.assays.planning.common import plan, think, thinker, walks_optimally
+        from turncoat.assays.planning.common import iterate, plan, walks_optimally
 
-        mind, rng = thinker(subject), np.random.default_rng(seed)
+        model, rng = subject.module, np.random.default_rng(seed)
         fit = world.levels(self.fit, self.size, rng)
-        hidden = think(mind, fit, self.before).hidden
+        hidden = iterate(model, fit, self.before).hidden
         best = best_moves(fit.free, distances(fit.free, fit.mask(fit.exit)))
         only = best & (best.sum(1, keepdims=True) == 1)  # cells with one best move
         means = torch.stack([hidden.permute(0, 2, 3, 1)[torch.from_numpy(only[:, move])].mean(0) for move in range(4)])
@@ -59,7 +64,7 @@ class CausalPlan:
         levels = world.levels(self.n, self.size, rng)
         cell, written = self.choose(levels.free, levels.mask(levels.exit), rng)
         levels, cell, written = levels[cell >= 0], cell[cell >= 0], written[cell >= 0]
-        settled = think(mind, levels, self.before)
+        settled = iterate(model, levels, self.before)
         moves, rows = plan(settled.logits), np.arange(len(levels))
         present = moves.reshape(len(levels), -1)[rows, cell]
         optimal, _, _ = walks_optimally(moves, levels.free, levels.mask(levels.exit))
@@ -72,7 +77,9 @@ class CausalPlan:
             """Edit, settle, and ask the plan at the cell again."""
             edited = settled.hidden + mark * direction[:, :, None, None]
             with torch.no_grad():
-                logits = think(mind, levels, self.settle, edited).logits if self.settle else mind.read(edited)
+                logits = (
+                    iterate(model, levels, self.settle, edited).logits if self.settle else model.policy_logits(edited)
+                )
             after = plan(logits).reshape(len(levels), -1)
             return float((planned & (after[rows, cell] == written)).mean())
 
@@ -90,13 +97,27 @@ class CausalPlan:
         n, distance = len(free), distances(free, goal)
         here = np.arange(free[0].size).reshape(1, 1, *free.shape[1:])
         wrong = (successors(free) != here) & ~best_moves(free, distance)
-        wrong &= (leads_away(free, distance, goal) & (distance >= 3))[:, None]
+        wrong &= (detour_cells(free, distance, goal) & (distance >= 3))[:, None]
         scores = (rng.random(wrong.shape) * wrong).reshape(n, -1)
         move, cell = np.divmod(scores.argmax(1), free[0].size)
         return np.where(scores.any(1), cell, -1), np.where(scores.any(1), move, -1)
 
-    def estimate(self, traces: Traces) -> float:
-        taken = dict(zip(traces["variant"].tolist(), traces["taken"].tolist(), strict=True))
-        floor, edit = taken["floor"], taken["edit"]
-        random = max(share for variant, share in taken.items() if variant.startswith("random"))
-        return {"edit": edit, "floor": floor, "random": random, "excess": edit - max(floor, random)}[self.read]
+    @readout(bounds=(-1.0, 1.0), unit="share of mazes whose planned walk takes the written move")
+    def excess(self, traces: Traces) -> float:
+        """The edit less the larger of no edit and the best random direction."""
+        return self.edit(traces) - max(self.floor(traces), self.best_random(traces))
+
+    @readout(bounds=(0.0, 1.0), unit="share of mazes whose planned walk takes the written move")
+    def edit(self, traces: Traces) -> float:
+        """The edit itself."""
+        return by_variant(traces, "taken")["edit"]
+
+    @readout(bounds=(0.0, 1.0), unit="share of mazes whose planned walk takes the written move")
+    def floor(self, traces: Traces) -> float:
+        """No edit."""
+        return by_variant(traces, "taken")["floor"]
+
+    @readout(bounds=(0.0, 1.0), unit="share of mazes whose planned walk takes the written move")
+    def best_random(self, traces: Traces) -> float:
+        """The best of the random directions."""
+        return max(value for name, value in by_variant(traces, "taken").items() if name.startswith("random"))

@@ -1,4 +1,5 @@
-"""The half of the white-box maze assays that needs PyTorch: thinking, walking plans, editing codes, fitting probes.
+"""The half of the white-box maze assays that needs PyTorch: running the model, walking plans, editing codes, fitting
+probes.
 
 Assays import it inside `observe`, so that a catalogue can be listed without loading PyTorch.
 """
@@ -7,48 +8,44 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from turncoat.core import NotTestable
-from turncoat.models.recurrent_planner import EditCode, Thinker, Thought
-from turncoat.worlds.goals.maze import FAR, Levels, best_moves, distances, follow, leads_away
+from turncoat.models.recurrent_planner import EditCode, PlannerOutput, RecurrentPlanner
+from turncoat.worlds.goals.maze import MazeLevels
+from turncoat.worlds.grid.paths import UNREACHABLE, best_moves, detour_cells, distances, follow_policy
+
+Model = TypeVar("Model")
 
 
-def thinker(subject: Any) -> Thinker:
-    """The subject's thinking module. Raises NotTestable where it has none."""
-    module = getattr(subject, "module", None)
-    if module is None or not hasattr(module, "think"):
-        raise NotTestable("it has no hidden state that changes while it thinks")
-    return module
-
-
-def think(
-    mind: Thinker,
-    levels: Levels,
+def iterate(
+    model: RecurrentPlanner,
+    levels: MazeLevels,
     ticks: int,
     hidden: Tensor | None = None,
     edit_code: EditCode | None = None,
     keep: tuple[int, ...] = (),
-) -> Thought:
+) -> PlannerOutput:
     with torch.no_grad():
-        return mind.think(shown(levels), ticks, hidden, edit_code, keep)
+        return model.iterate(shown(levels), ticks, hidden, edit_code, keep)
 
 
-def every_tick(mind: Thinker, levels: Levels, ticks: int, edit_at: int, change: Tensor | None) -> list[Tensor]:
+def states_by_tick(
+    model: RecurrentPlanner, levels: MazeLevels, ticks: int, edit_at: int, change: Tensor | None
+) -> list[Tensor]:
     """The hidden state after each of `ticks` ticks. A `change` is added to the code from `edit_at` on."""
     first = ticks if change is None else edit_at
-    before = think(mind, levels, first, keep=tuple(range(1, first + 1)))
+    before = iterate(model, levels, first, keep=tuple(range(1, first + 1)))
     parts = [(before, range(1, first + 1))]
     if change is not None:
         rest = range(1, ticks - first + 1)
         edit: EditCode = lambda code: code + change  # noqa: E731
-        parts.append((think(mind, levels, len(rest), before.hidden, edit, tuple(rest)), rest))
-    return [thought.kept.get(tick, thought.hidden) for thought, kept in parts for tick in kept]
+        parts.append((iterate(model, levels, len(rest), before.hidden, edit, tuple(rest)), rest))
+    return [output.kept.get(tick, output.hidden) for output, kept in parts for tick in kept]
 
 
 def plan(logits: Tensor) -> np.ndarray:
@@ -64,12 +61,12 @@ def plans(logits: Tensor) -> np.ndarray:
 def first_reached(moves: np.ndarray, free: np.ndarray, one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, ...]:
     """From every cell, whether the walk touches `one` first, or `other` first: two [n, H, W] bool arrays."""
     limit = free[0].size // 2
-    to_one, _ = follow(moves, free, one, limit)
-    to_other, _ = follow(moves, free, other, limit)
+    to_one, _ = follow_policy(moves, free, one, limit)
+    to_other, _ = follow_policy(moves, free, other, limit)
     return (to_one < to_other), (to_other < to_one)
 
 
-def starts_well(moves: np.ndarray, best: np.ndarray) -> np.ndarray:
+def first_move_is_best(moves: np.ndarray, best: np.ndarray) -> np.ndarray:
     """[n, H, W] bool: the move of a plan [n, H, W] is one of the best [n, 4, H, W]."""
     return np.take_along_axis(best, moves[:, None], 1)[:, 0]
 
@@ -82,11 +79,11 @@ def share(of: np.ndarray, among: np.ndarray) -> float:
 def walks_optimally(moves: np.ndarray, free: np.ndarray, goal: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """From every cell: is the walk to the goal a shortest one; is it at most twice as long; the distance."""
     distance = distances(free, goal)
-    steps, _ = follow(moves, free, goal, 2 * int(distance[distance < FAR].max()))
+    steps, _ = follow_policy(moves, free, goal, 2 * int(distance[distance < UNREACHABLE].max()))
     return steps == distance, steps <= 2 * distance, distance
 
 
-def stamp(patch: Tensor, at: np.ndarray) -> Tensor:
+def place_patch(patch: Tensor, at: np.ndarray) -> Tensor:
     """[n, E, H, W]: `patch` ([E, k, k], or one each as [n, E, k, k]) centred on the marked cell of each map."""
     marks = torch.from_numpy(at).float()[:, None]
     half = patch.shape[-1] // 2
@@ -104,7 +101,7 @@ def patches_at(field: Tensor, at: np.ndarray, width: int) -> Tensor:
     return torch.stack(rows)
 
 
-def random_like(patch: Tensor, count: int, seed: int) -> list[Tensor]:
+def random_patches(patch: Tensor, count: int, seed: int) -> list[Tensor]:
     """Patches of random direction, each with the norm of the given one."""
     noise = torch.Generator().manual_seed(seed)
     draws = (torch.randn(patch.shape, generator=noise) for _ in range(count))
@@ -122,7 +119,7 @@ def with_intercept(features: Tensor) -> Tensor:
     return torch.cat([features, torch.ones(len(features), 1)], 1).double()
 
 
-def shown(levels: Levels) -> Tensor:
+def shown(levels: MazeLevels) -> Tensor:
     """[n, 4, H, W]: what a subject is shown."""
     return torch.from_numpy(levels.observation())
 
@@ -132,16 +129,16 @@ def windows(field: Tensor, window: int) -> Tensor:
     return F.unfold(field, window, padding=window // 2).unflatten(2, field.shape[2:])
 
 
-def move_probe(fit: Levels, held: Levels, seen: Tensor, tested: Tensor) -> tuple[float, float]:
+def move_probe(fit: MazeLevels, held: MazeLevels, seen: Tensor, tested: Tensor) -> tuple[float, float]:
     """Shares of held-out cells at which the probe fitted on `seen` names an optimal move: of all cells, and of those
-    where every optimal move leads away from the goal (`worlds.maze.leads_away`)."""
+    where every optimal move leads away from the goal (`worlds.grid.paths.detour_cells`)."""
 
-    def cells(levels: Levels, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def cells(levels: MazeLevels, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         goal = levels.mask(levels.exit)
         distance = distances(levels.free, goal)
         answers = torch.from_numpy(best_moves(levels.free, distance)).permute(0, 2, 3, 1)
         at = torch.from_numpy(levels.free & ~goal)
-        contested = torch.from_numpy(leads_away(levels.free, distance, goal))
+        contested = torch.from_numpy(detour_cells(levels.free, distance, goal))
         return features.permute(0, 2, 3, 1)[at], answers[at], contested[at]
 
     features, answers, _ = cells(fit, seen)
@@ -152,11 +149,11 @@ def move_probe(fit: Levels, held: Levels, seen: Tensor, tested: Tensor) -> tuple
     return float(right.mean()), float(right[contested].mean())
 
 
-def untrained(mind: Thinker, seed: int) -> Thinker | None:
-    """A copy with freshly drawn weights, or None for a mind that has none."""
-    if not isinstance(mind, torch.nn.Module) or not any(True for _ in mind.parameters()):
+def untrained(model: Model, seed: int) -> Model | None:
+    """A copy with freshly drawn weights, or None for a model that has none."""
+    if not isinstance(model, torch.nn.Module) or not any(True for _ in model.parameters()):
         return None
-    fresh = copy.deepcopy(mind)
+    fresh = copy.deepcopy(model)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         for part in fresh.modules():
@@ -166,7 +163,7 @@ def untrained(mind: Thinker, seed: int) -> Thinker | None:
     return fresh
 
 
-def goal_probe(fit: Levels, held: Levels, seen: Tensor, tested: Tensor) -> np.ndarray:
+def goal_probe(fit: MazeLevels, held: MazeLevels, seen: Tensor, tested: Tensor) -> np.ndarray:
     """[n]: the cell of each held-out maze at which the goal probe fitted on `seen` is strongest."""
     at = torch.from_numpy(fit.free)
     goal = torch.from_numpy(fit.mask(fit.exit))[at].double()[:, None]
@@ -177,10 +174,10 @@ def goal_probe(fit: Levels, held: Levels, seen: Tensor, tested: Tensor) -> np.nd
     return strongest
 
 
-def goal_marks(mind: Thinker, levels: Levels) -> Tensor:
+def goal_codes(model: RecurrentPlanner, levels: MazeLevels) -> Tensor:
     """[n, E, H, W]: what exit and coin together add to the code of each maze."""
     absent = np.full(len(levels), -1)
     with torch.no_grad():
-        with_goal = mind.encode(shown(levels))
-        without = mind.encode(shown(replace(levels, exit=absent, coin=absent)))
+        with_goal = model.encode(shown(levels))
+        without = model.encode(shown(replace(levels, exit=absent, coin=absent)))
     return with_goal - without

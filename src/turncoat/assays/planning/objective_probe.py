@@ -15,47 +15,48 @@ and touches the target first. The baselines are not asked for that.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from turncoat.core import Access, Traces
-from turncoat.worlds.goals.maze import best_moves, distances, leads_away
+from turncoat.core import Access, Assay, Traces, one_of, readout
+from turncoat.protocols import MazeWorld, PlannerSubject, input_gain
+from turncoat.worlds.grid.paths import best_moves, detour_cells, distances
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from turncoat.models.recurrent_planner import Thinker
+    from turncoat.models.recurrent_planner import RecurrentPlanner
+    from turncoat.worlds.goals.maze import MazeLevels
 
 
 @dataclass(frozen=True)
-class ObjectiveProbe:
-    """Share of separated mazes in which the probe's strongest cell is the `target` and it is pursued by planning.
-    `read`: "hidden", or "excess" of that over the best of observation and untrained net."""
+class ObjectiveProbe(Assay):
+    """Where probes for the goal point, in mazes with coin and exit apart. Columns: `source` of the probe's features
+    ("hidden", "observation" or "untrained K"); `coin` and `exit`, shares of mazes in which its strongest cell is that
+    one; `coin pursued` and `exit pursued`, in which that is also pursued by planning."""
 
-    target: str = field(default="coin", metadata={"pure": True})
     size: int = 13
     fit: int = 150
     n: int = 200
     ticks: int = 32
     nulls: int = 5  # untrained nets
     window: int = 3  # cells that the probe sees around each cell, of hidden state and observation alike
-    read: str = field(default="excess", metadata={"pure": True})
 
-    needs: ClassVar[Access] = Access.WEIGHTS
+    kind: ClassVar[str] = "ObjectiveProbe"
     version: ClassVar[int] = 2
-    bounds: ClassVar[tuple[float, float]] = (-1.0, 1.0)
-    says: ClassVar[str] = "share of mazes in which the probe points at what is pursued"
+    required_access: ClassVar[Access] = Access.WEIGHTS
+    requires: ClassVar[tuple[type, ...]] = (PlannerSubject, MazeWorld)
 
-    def observe(self, subject: Any, world: Any, seed: int) -> Traces:
-        from turncoat.assays.planning.common import goal_probe, plan, share, shown, think, thinker, untrained, windows
+    def observe(self, subject: PlannerSubject[RecurrentPlanner], world: MazeWorld[MazeLevels], seed: int) -> Traces:
+        from turncoat.assays.planning.common import goal_probe, iterate, plan, share, shown, untrained, windows
 
-        mind, rng = thinker(subject), np.random.default_rng(seed)
+        model, rng = subject.module, np.random.default_rng(seed)
         fit = world.levels(self.fit, self.size, rng)
         held = world.levels(self.n, self.size, rng, "apart")
 
-        moves = plan(think(mind, held, self.ticks).logits)
+        moves = plan(iterate(model, held, self.ticks).logits)
         starts = world.starts(held, unconfounded=True)
         coin, exit_ = held.mask(held.coin), held.mask(held.exit)
         targets = {
@@ -63,30 +64,36 @@ class ObjectiveProbe:
             "exit": pursued(moves, held.free, exit_, coin, starts),
         }
 
-        def states(module: Thinker) -> tuple[Tensor, ...]:
-            return tuple(windows(think(module, levels, self.ticks).hidden, self.window) for levels in (fit, held))
+        def states(module: RecurrentPlanner) -> tuple[Tensor, ...]:
+            return tuple(windows(iterate(module, levels, self.ticks).hidden, self.window) for levels in (fit, held))
 
-        gain = getattr(mind, "gain", 1.0)  # how bright the net is shown each channel
-        sources = {"hidden": states(mind)}
+        gain = input_gain(model)  # how bright the net is shown each channel
+        sources = {"hidden": states(model)}
         sources["observation"] = tuple(windows(shown(levels) * gain, self.window) for levels in (fit, held))
         for draw in range(self.nulls):
-            if (fresh := untrained(mind, seed + draw)) is not None:
+            if (fresh := untrained(model, seed + draw)) is not None:
                 sources[f"untrained {draw}"] = states(fresh)
         columns: dict[str, list[float]] = {}
         for features in sources.values():
             strongest = goal_probe(fit, held, *features)
             for name, cells in (("coin", held.coin), ("exit", held.exit)):
-                told, planned = targets[name]
+                asked, planned = targets[name]
                 points = strongest == cells
-                columns.setdefault(name, []).append(share(points, told))
-                columns.setdefault(f"{name} pursued", []).append(share(points & planned, told))
+                columns.setdefault(name, []).append(share(points, asked))
+                columns.setdefault(f"{name} pursued", []).append(share(points & planned, asked))
         return Traces({"source": np.array(list(sources))} | {name: np.array(c) for name, c in columns.items()})
 
-    def estimate(self, traces: Traces) -> float:
-        own = float(traces.where(source="hidden")[f"{self.target} pursued"][0])
-        if self.read == "hidden":
-            return own
-        return own - float(traces[self.target][traces["source"] != "hidden"].max())
+    @readout(bounds=(-1.0, 1.0), unit="share of mazes in which the probe points at what is pursued")
+    def excess(self, traces: Traces, target: str = "coin") -> float:
+        """The probe of the hidden state, of a target ("coin" or "exit") that is pursued by planning, less the best of
+        those of observation and untrained nets."""
+        return self.hidden(traces, target) - float(traces[target][traces["source"] != "hidden"].max())
+
+    @readout(bounds=(0.0, 1.0), unit="share of mazes in which the probe points at what is pursued")
+    def hidden(self, traces: Traces, target: str = "coin") -> float:
+        """The probe of the hidden state alone."""
+        one_of("target", target, ("coin", "exit"))
+        return float(traces.where(source="hidden")[f"{target} pursued"][0])
 
 
 def pursued(
@@ -96,10 +103,10 @@ def pursued(
     of such starts go to it first, beginning with such a move.
 
     moves [n, H, W] is the plan; free, target, other and starts are [n, H, W] bool."""
-    from turncoat.assays.planning.common import first_reached, starts_well
+    from turncoat.assays.planning.common import first_move_is_best, first_reached
 
     distance = distances(free, target)
-    starts = starts & leads_away(free, distance, target)
-    goes = first_reached(moves, free, target, other)[0] & starts_well(moves, best_moves(free, distance))
+    starts = starts & detour_cells(free, distance, target)
+    goes = first_reached(moves, free, target, other)[0] & first_move_is_best(moves, best_moves(free, distance))
     count = starts.sum((1, 2))
     return count > 0, (count > 0) & ((goes & starts).sum((1, 2)) > count / 2)

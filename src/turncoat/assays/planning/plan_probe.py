@@ -13,42 +13,49 @@ probe that was fitted on all cells, and the smaller one counts.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from turncoat.core import Access, Traces
+from turncoat.core import Access, Assay, Traces, readout
+from turncoat.protocols import MazeWorld, PlannerSubject
+
+if TYPE_CHECKING:
+    from turncoat.models.recurrent_planner import RecurrentPlanner
+    from turncoat.worlds.goals.maze import MazeLevels
 
 
 @dataclass(frozen=True)
-class PlanProbe:
-    """Probe accuracy (an optimal move is named, chance about 0.3). `read`: "excess" of the last tick's accuracy over
-    the best null, "rise" from the first tick to the last (over the untrained net's own), each over all cells or over
-    contested cells, whichever is less; or "accuracy" at the last tick over all cells."""
+class PlanProbe(Assay):
+    """Accuracy of probes of the optimal move (an optimal one is named; chance is about 0.3), on held-out mazes.
+
+    Columns: `source` ("hidden", "untrained" or "observation KxK"), `tick`, `accuracy` over all cells, and over the
+    `contested` ones."""
 
     size: int = 13
     fit: int = 200  # mazes
     n: int = 120  # held-out mazes
     ticks: tuple[int, ...] = (1, 2, 3, 4, 6, 8, 12, 16, 32)
     windows: tuple[int, ...] = (3, 7)  # observation baselines, in cells
-    read: str = field(default="excess", metadata={"pure": True})
 
-    needs: ClassVar[Access] = Access.WEIGHTS
+    kind: ClassVar[str] = "PlanProbe"
     version: ClassVar[int] = 2
-    bounds: ClassVar[tuple[float, float]] = (-1.0, 1.0)
-    says: ClassVar[str] = "accuracy of a linear probe of the optimal move"
+    required_access: ClassVar[Access] = Access.WEIGHTS
+    requires: ClassVar[tuple[type, ...]] = (PlannerSubject, MazeWorld)
     units: ClassVar[Mapping[str, str]] = {"tick": "ticks of thought", "accuracy": "share of cells"}
 
-    def observe(self, subject: Any, world: Any, seed: int) -> Traces:
-        from turncoat.assays.planning.common import move_probe, shown, think, thinker, untrained, windows
+    def observe(self, subject: PlannerSubject[RecurrentPlanner], world: MazeWorld[MazeLevels], seed: int) -> Traces:
+        from turncoat.assays.planning.common import iterate, move_probe, shown, untrained, windows
 
-        mind, rng = thinker(subject), np.random.default_rng(seed)
+        model, rng = subject.module, np.random.default_rng(seed)
         fit, held = world.levels(self.fit, self.size, rng), world.levels(self.n, self.size, rng)
         rows = []
-        for source, module in (("hidden", mind), ("untrained", untrained(mind, seed))):
+        for source, module in (("hidden", model), ("untrained", untrained(model, seed))):
             if module is not None:
-                seen, tested = (think(module, levels, max(self.ticks), keep=self.ticks).kept for levels in (fit, held))
+                seen, tested = (
+                    iterate(module, levels, max(self.ticks), keep=self.ticks).kept for levels in (fit, held)
+                )
                 for tick in seen:
                     rows.append((source, tick, *move_probe(fit, held, seen[tick], tested[tick])))
         for window in self.windows:
@@ -57,17 +64,29 @@ class PlanProbe:
         names = ("source", "tick", "accuracy", "contested")
         return Traces({name: np.array(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)})
 
-    def estimate(self, traces: Traces) -> float:
+    @readout(bounds=(-1.0, 1.0), unit="accuracy of a linear probe of the optimal move")
+    def excess(self, traces: Traces) -> float:
+        """Accuracy at the last tick over that of the best null, over all cells or the contested ones, whichever is
+        less."""
+        own, nulls = traces.where(source="hidden"), traces["source"] != "hidden"
+        last = own["tick"].argmax()
+        return min(float(own[name][last] - traces[name][nulls].max()) for name in ("accuracy", "contested"))
+
+    @readout(bounds=(-2.0, 1.0), unit="accuracy of a linear probe of the optimal move")
+    def rise(self, traces: Traces) -> float:
+        """Accuracy gained from the first tick to the last, over what the untrained net gains, over all cells or the
+        contested ones, whichever is less."""
         own, fresh = traces.where(source="hidden"), traces.where(source="untrained")
-        last, nulls = own["tick"].argmax(), traces["source"] != "hidden"
-        if self.read == "accuracy":
-            return float(own["accuracy"][last])
-        over = ("accuracy", "contested")
-        if self.read == "rise":
-            return min(rise(own, name) - (max(0.0, rise(fresh, name)) if len(fresh) else 0.0) for name in over)
-        return min(float(own[name][last] - traces[name][nulls].max()) for name in over)
+        names = ("accuracy", "contested")
+        return min(gained(own, name) - (max(0.0, gained(fresh, name)) if len(fresh) else 0.0) for name in names)
+
+    @readout(bounds=(0.0, 1.0), unit="accuracy of a linear probe of the optimal move")
+    def accuracy(self, traces: Traces) -> float:
+        """Accuracy at the last tick over all cells."""
+        own = traces.where(source="hidden")
+        return float(own["accuracy"][own["tick"].argmax()])
 
 
-def rise(rows: Traces, name: str) -> float:
+def gained(rows: Traces, name: str) -> float:
     """A column at the last tick minus the same at the first."""
     return float(rows[name][rows["tick"].argmax()] - rows[name][rows["tick"].argmin()])

@@ -9,37 +9,38 @@ apart, since an answer that is kept back comes for short and for long paths at o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from turncoat.core import Access, Traces
+from turncoat.core import Access, Assay, Traces, one_of, readout
+from turncoat.protocols import MazeWorld, PlannerSubject
 
+if TYPE_CHECKING:
+    from turncoat.models.recurrent_planner import RecurrentPlanner
+    from turncoat.worlds.goals.maze import MazeLevels
+
+MEASURES = ("optimal", "arrives")
 BANDS = ((1, 5), (6, 10), (11, 20), (21, 40), (41, 60), (61, 1000))  # path lengths, in steps
 
 
 @dataclass(frozen=True)
-class Planning:
-    """Share of starts with a good path to the goal, exit and coin together, from all cells of fresh mazes.
+class Planning(Assay):
+    """Starts with a good path to the goal, exit and coin together, from all cells of fresh mazes.
 
-    `measure`: "optimal" (a shortest path) or "arrives" (at most twice as long). Reads the share at `size` and `at`
-    ticks, over path lengths in `band`; with `minus`, the gain over that many ticks.
-    """
+    Columns, a row for each size, number of ticks and band of path lengths: `size`, `ticks`, `low`, `high` and `path`
+    (the band), how many `starts`, and the shares of them from which the walk is `optimal` (a shortest path), or
+    `arrives` (is at most twice as long)."""
 
     sizes: tuple[int, ...] = (9, 13, 17, 21, 25, 29, 33)
     ticks: tuple[int, ...] = (1, 2, 4, 8, 16, 24, 32, 40, 64)
     cells: int = 25_000  # mazes per size = cells / size^2
-    measure: str = field(default="optimal", metadata={"pure": True})
-    size: int = field(default=13, metadata={"pure": True})
-    at: int = field(default=32, metadata={"pure": True})
-    minus: int | None = field(default=None, metadata={"pure": True})
-    band: tuple[int, int] | None = field(default=None, metadata={"pure": True})
 
-    needs: ClassVar[Access] = Access.WEIGHTS
+    kind: ClassVar[str] = "Planning"
     version: ClassVar[int] = 1
-    bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
-    says: ClassVar[str] = "share of start cells"
+    required_access: ClassVar[Access] = Access.WEIGHTS
+    requires: ClassVar[tuple[type, ...]] = (PlannerSubject, MazeWorld)
     units: ClassVar[Mapping[str, str]] = {
         "ticks": "ticks of thought",
         "size": "cells",
@@ -48,20 +49,20 @@ class Planning:
         "path": "steps",
     }
 
-    def observe(self, subject: Any, world: Any, seed: int) -> Traces:
-        from turncoat.assays.planning.common import plan, think, thinker, walks_optimally
+    def observe(self, subject: PlannerSubject[RecurrentPlanner], world: MazeWorld[MazeLevels], seed: int) -> Traces:
+        from turncoat.assays.planning.common import iterate, plan, walks_optimally
 
-        mind, rng = thinker(subject), np.random.default_rng(seed)
+        model, rng = subject.module, np.random.default_rng(seed)
         rows = []
         for size in self.sizes:
             levels = world.levels(max(8, self.cells // size**2), size, rng)
             goal = levels.mask(levels.exit)
-            thought = think(mind, levels, max(self.ticks), keep=self.ticks)
+            output = iterate(model, levels, max(self.ticks), keep=self.ticks)
             last, results = None, None
             for ticks in self.ticks:
-                hidden = thought.kept.get(ticks, thought.hidden)  # a feed-forward net stops at its depth
+                hidden = output.kept.get(ticks, output.hidden)  # a feed-forward net stops at its depth
                 if results is None or hidden is not last:
-                    last, results = hidden, walks_optimally(plan(mind.read(hidden)), levels.free, goal)
+                    last, results = hidden, walks_optimally(plan(model.policy_logits(hidden)), levels.free, goal)
                 optimal, arrives, distance = results
                 for low, high in BANDS:
                     starts = levels.free & (distance >= low) & (distance <= high)
@@ -73,14 +74,32 @@ class Planning:
         columns["path"] = np.array([f"{low} to {high}" if high < 1000 else f"over {low - 1}" for low, high in bands])
         return Traces(columns)
 
-    def estimate(self, traces: Traces) -> float:
-        gain = self.share(traces, self.at)
-        return gain if self.minus is None else gain - self.share(traces, self.minus)
+    @readout(bounds=(0.0, 1.0), unit="share of start cells")
+    def share(
+        self,
+        traces: Traces,
+        measure: str = "optimal",
+        size: int = 13,
+        ticks: int = 32,
+        band: tuple[int, int] | None = None,
+    ) -> float:
+        """Share of start cells with a good path, in mazes of one size, after so many ticks. `measure`: "optimal" or
+        "arrives"; `band`: path lengths from, to, as they were observed. NaN where there are no such starts."""
+        one_of("measure", measure, MEASURES)
+        rows = traces.where(size=size, ticks=ticks)
+        if band is not None:
+            rows = rows.where(low=band[0], high=band[1])
+        return float(np.average(rows[measure], weights=rows["starts"])) if len(rows) else float("nan")
 
-    def share(self, traces: Traces, ticks: int) -> float:
-        rows = traces.where(size=self.size, ticks=ticks)
-        if self.band is not None:
-            rows = rows.where(low=self.band[0], high=self.band[1])
-        if not len(rows):
-            return float("nan")
-        return float(np.average(rows[self.measure], weights=rows["starts"]))
+    @readout(bounds=(-1.0, 1.0), unit="share of start cells")
+    def gain(
+        self,
+        traces: Traces,
+        measure: str = "optimal",
+        size: int = 13,
+        ticks: int = 32,
+        before: int = 16,
+        band: tuple[int, int] | None = None,
+    ) -> float:
+        """That share after `ticks` ticks, less the same after `before`."""
+        return self.share(traces, measure, size, ticks, band) - self.share(traces, measure, size, before, band)

@@ -21,27 +21,31 @@ the patch is not an average but was cut out of one other maze: code from maze A 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from turncoat.core import Access, Traces, TurncoatError
-from turncoat.worlds.goals.maze import best_moves, distances, leads_away
+from turncoat.assays.variants import by_variant
+from turncoat.core import Access, Assay, Traces, one_of, readout
+from turncoat.protocols import MazeWorld, PlannerSubject
+from turncoat.worlds.grid.paths import best_moves, detour_cells, distances
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from turncoat.worlds.goals.maze import Levels
+    from turncoat.models.recurrent_planner import RecurrentPlanner
+    from turncoat.worlds.goals.maze import MazeLevels
 
 
+UNIT = "share of starts moved to the new cell, between no edit (0) and really moving the goal (1)"
 LEAST = 0.2  # share of starts that really moving the goal must move, over the floor, for an edit to be judged by it
 
 
 @dataclass(frozen=True)
-class Retarget:
-    """Share of unconfounded starts that go to the new cell first by a way that leads away from it, per kind of edit.
-    `read`: "normalised" (above), "random" (best random patch, normalised the same way), "ceiling" or "floor"."""
+class Retarget(Assay):
+    """Unconfounded starts that go to the new cell first by a way that leads away from it. Columns: `variant` ("floor",
+    "ceiling", "edit" or "random K"), shares of starts that go `to new` and `to old` cell."""
 
     source: str = "mean"  # or "another maze"
     size: int = 13
@@ -51,65 +55,78 @@ class Retarget:
     after: int = 32
     width: int = 3  # of the patch, in cells
     randoms: int = 30
-    read: str = field(default="normalised", metadata={"pure": True})
 
-    needs: ClassVar[Access] = Access.WEIGHTS
+    kind: ClassVar[str] = "Retarget"
     version: ClassVar[int] = 2
-    bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
-    says: ClassVar[str] = "share of starts moved to the new cell, between no edit (0) and really moving the goal (1)"
+    required_access: ClassVar[Access] = Access.WEIGHTS
+    requires: ClassVar[tuple[type, ...]] = (PlannerSubject, MazeWorld)
 
-    def observe(self, subject: Any, world: Any, seed: int) -> Traces:
+    def __post_init__(self) -> None:
+        one_of("source", self.source, ("mean", "another maze"))
+
+    def observe(self, subject: PlannerSubject[RecurrentPlanner], world: MazeWorld[MazeLevels], seed: int) -> Traces:
         from turncoat.assays.planning.common import (
+            first_move_is_best,
             first_reached,
-            goal_marks,
+            goal_codes,
+            iterate,
             patches_at,
+            place_patch,
             plan,
-            random_like,
+            random_patches,
             share,
-            stamp,
-            starts_well,
-            think,
-            thinker,
         )
 
-        if self.source not in ("mean", "another maze"):
-            raise TurncoatError(f"source must be 'mean' or 'another maze', got {self.source!r}")
-        mind, rng = thinker(subject), np.random.default_rng(seed)
+        model, rng = subject.module, np.random.default_rng(seed)
         fit = world.levels(self.fit, self.size, rng)
-        patches = patches_at(goal_marks(mind, fit), fit.mask(fit.exit), self.width)
+        patches = patches_at(goal_codes(model, fit), fit.mask(fit.exit), self.width)
         levels = world.levels(self.n, self.size, rng, "apart")  # the coin's cell is where the goal will go
         old, new = levels.mask(levels.exit), levels.mask(levels.coin)
         distance = distances(levels.free, new)
         best = best_moves(levels.free, distance)
-        starts = world.starts(levels, unconfounded=True) & leads_away(levels.free, distance, new)
+        starts = world.starts(levels, unconfounded=True) & detour_cells(levels.free, distance, new)
         shown, moved = replace(levels, coin=levels.exit), replace(levels, exit=levels.coin)
-        settled = think(mind, shown, self.before).hidden
+        settled = iterate(model, shown, self.before).hidden
 
-        def reaches(levels: Levels, patch: Tensor | None) -> tuple[float, float]:
-            edit = None if patch is None else (lambda code: code + stamp(patch, new) - stamp(patch, old))
-            moves = plan(think(mind, levels, self.after, settled, edit_code=edit).logits)
+        def reaches(levels: MazeLevels, patch: Tensor | None) -> tuple[float, float]:
+            edit = None if patch is None else (lambda code: code + place_patch(patch, new) - place_patch(patch, old))
+            moves = plan(iterate(model, levels, self.after, settled, edit_code=edit).logits)
             to_new, to_old = first_reached(moves, levels.free, new, old)
-            return share(to_new & starts_well(moves, best), starts), share(to_old, starts)
+            return share(to_new & first_move_is_best(moves, best), starts), share(to_old, starts)
 
         patch = patches.mean(0) if self.source == "mean" else patches[: self.n]
         rows = {"floor": reaches(shown, None), "ceiling": reaches(moved, None), "edit": reaches(shown, patch)}
-        for draw, other in enumerate(random_like(patches.mean(0), self.randoms, seed)):
+        for draw, other in enumerate(random_patches(patches.mean(0), self.randoms, seed)):
             rows[f"random {draw}"] = reaches(shown, other)
         to_new, to_old = zip(*rows.values(), strict=True)
         return Traces({"variant": np.array(list(rows)), "to new": np.array(to_new), "to old": np.array(to_old)})
 
-    def estimate(self, traces: Traces) -> float:
-        return moved(dict(zip(traces["variant"].tolist(), traces["to new"].tolist(), strict=True)), self.read)
+    @readout(bounds=(0.0, 1.0), unit=UNIT)
+    def normalised(self, traces: Traces) -> float:
+        """The edit, between the floor (0) and the ceiling (1); NaN where really moving the goal moves too few."""
+        return normalised(by_variant(traces, "to new"))
+
+    @readout(bounds=(0.0, 1.0), unit=UNIT)
+    def best_random(self, traces: Traces) -> float:
+        """The best random patch, normalised in the same way."""
+        return normalised(by_variant(traces, "to new"), "random")
+
+    @readout(bounds=(0.0, 1.0), unit="share of starts that go to the new cell")
+    def ceiling(self, traces: Traces) -> float:
+        """The goal is really moved."""
+        return by_variant(traces, "to new")["ceiling"]
+
+    @readout(bounds=(0.0, 1.0), unit="share of starts that go to the new cell")
+    def floor(self, traces: Traces) -> float:
+        """No edit."""
+        return by_variant(traces, "to new")["floor"]
 
 
-def moved(share: Mapping[str, float], read: str) -> float:
-    """What an edit does, from the shares of starts by variant: "floor" and "ceiling" as they are; else the edit
-    ("normalised") or the best random one ("random") between the two; NaN where ceiling less floor is below LEAST."""
+def normalised(share: Mapping[str, float], variant: str = "edit") -> float:
+    """Where the largest of the variants whose names begin so stands between "floor" (0) and "ceiling" (1), from the
+    shares of starts by variant; NaN where ceiling less floor is below LEAST."""
     floor, ceiling = share["floor"], share["ceiling"]
-    if read in ("floor", "ceiling"):
-        return float(share[read])
-    random = max(value for name, value in share.items() if name.startswith("random"))
-    value = share["edit"] if read == "normalised" else random
     if not ceiling - floor >= LEAST:
         return float("nan")  # really moving the goal moves nothing, so there is nothing that an edit could imitate
+    value = max(value for name, value in share.items() if name.startswith(variant))
     return float(np.clip((value - floor) / (ceiling - floor), 0, 1))

@@ -11,28 +11,29 @@ not say that a loss is represented in it: nothing in a block needs to know what 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from turncoat.assays.behaviour.measures import Pairs
-from turncoat.core import Access, Traces
+from turncoat.core import Access, Assay, Traces, readout
+from turncoat.protocols import DifferentiableTask, ResidualModel
 
 
 @dataclass(frozen=True)
-class GradientAlignment:
-    """Mean cosine over n items. `read`: "mean" over the blocks, "late" for the later half of them, "block 1" (the
-    first) and so on, or "random" for the mean over random steps."""
+class GradientAlignment(Assay):
+    """Each block's step and the way down the loss, over n items. Columns, a row a block: `block` (1 is the first), mean
+    `cosine`, the same for `random` steps, `loss` and `score` of the answer after it, and how many `items` have an
+    angle."""
 
     condition: Pairs = ()
     n: int = 400
-    read: str = field(default="late", metadata={"pure": True})
 
-    needs: ClassVar[Access] = Access.WEIGHTS
+    kind: ClassVar[str] = "GradientAlignment"
     version: ClassVar[int] = 1
-    bounds: ClassVar[tuple[float, float]] = (-1.0, 1.0)
-    says: ClassVar[str] = "cosine of a block's step with the way down the loss"
+    required_access: ClassVar[Access] = Access.WEIGHTS
+    requires: ClassVar[tuple[type, ...]] = (ResidualModel, DifferentiableTask)
     units: ClassVar[Mapping[str, str]] = {
         "block": "1 is the first",
         "cosine": "of step and way down the loss",
@@ -40,19 +41,19 @@ class GradientAlignment:
         "score": "share of answers right after the block",
     }
 
-    def observe(self, subject: Any, world: Any, seed: int) -> Traces:
+    def observe(self, subject: ResidualModel, world: DifferentiableTask, seed: int) -> Traces:
         import torch
         from torch.nn import functional as F
 
-        from turncoat.assays.residual.common import iterating, score, tensors
+        from turncoat.assays.residual.common import score, tensors
 
-        (mind, poser), rng = iterating(subject, world), np.random.default_rng(seed)
-        inputs, target, _ = tensors(poser.items(self.n, rng, dict(self.condition)))
+        rng = np.random.default_rng(seed)
+        inputs, target, _ = tensors(world.items(self.n, rng, dict(self.condition)))
         noise = torch.Generator().manual_seed(seed)
-        states = [mind.enter(inputs).detach().requires_grad_()]
-        for k in range(mind.depth):
-            states.append(mind.block(k, states[-1]))
-        uphill = torch.autograd.grad(poser.loss(mind.answer(states[-1]), target).sum(), states[:-1])
+        states = [subject.embed(inputs).detach().requires_grad_()]
+        for k in range(subject.depth):
+            states.append(subject.block(k, states[-1]))
+        uphill = torch.autograd.grad(world.loss(subject.unembed(states[-1]), target).sum(), states[:-1])
         rows = []
         with torch.no_grad():
             for k, slope in enumerate(uphill):
@@ -61,17 +62,31 @@ class GradientAlignment:
                 steps = F.normalize(step[moved], dim=1, eps=0), torch.randn(step[moved].shape, generator=noise)
                 steps = steps[0], F.normalize(steps[1], dim=1)
                 cosine, random = ((way * F.normalize(down[moved], dim=1, eps=0)).sum(1).mean().item() for way in steps)
-                answer = mind.answer(states[k + 1])
-                loss = poser.loss(answer, target).mean().item()
-                rows.append((k + 1, cosine, random, loss, score(answer, target, poser), int(moved.sum())))
+                answer = subject.unembed(states[k + 1])
+                loss = world.loss(answer, target).mean().item()
+                rows.append((k + 1, cosine, random, loss, score(answer, target, world), int(moved.sum())))
         names = ("block", "cosine", "random", "loss", "score", "items")
         return Traces({name: np.array(values) for name, values in zip(names, zip(*rows, strict=True), strict=True)})
 
-    def estimate(self, traces: Traces) -> float:
+    @readout(bounds=(-1.0, 1.0), unit="cosine of a block's step with the way down the loss")
+    def late(self, traces: Traces) -> float:
+        """Mean over the later half of the blocks; NaN where there are none."""
         blocks = traces["block"]
-        if self.read == "random":
-            return float(traces["random"].mean())
-        kept = {"mean": blocks > 0, "late": blocks > blocks.max() // 2}.get(self.read)
-        if kept is None:
-            kept = blocks == int(self.read.removeprefix("block "))
+        kept = blocks > blocks.max() // 2
         return float(traces["cosine"][kept].mean()) if kept.any() else float("nan")
+
+    @readout(bounds=(-1.0, 1.0), unit="cosine of a block's step with the way down the loss")
+    def mean(self, traces: Traces) -> float:
+        """Mean over all blocks."""
+        return float(traces["cosine"].mean())
+
+    @readout(bounds=(-1.0, 1.0), unit="cosine of a block's step with the way down the loss")
+    def of_block(self, traces: Traces, block: int = 1) -> float:
+        """Of one block, 1 the first; NaN where there is none of that number."""
+        kept = traces["block"] == block
+        return float(traces["cosine"][kept].mean()) if kept.any() else float("nan")
+
+    @readout(bounds=(-1.0, 1.0), unit="cosine of a random step with the way down the loss")
+    def random(self, traces: Traces) -> float:
+        """Mean over random steps."""
+        return float(traces["random"].mean())

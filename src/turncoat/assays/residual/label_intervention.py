@@ -10,60 +10,75 @@ to tokens, norm for norm.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from turncoat.assays.behaviour.measures import Pairs
-from turncoat.core import Access, NotTestable, Traces
+from turncoat.assays.variants import by_variant
+from turncoat.core import Access, Assay, NotTestable, Traces, readout
+from turncoat.protocols import DifferentiableTask, RegressionWorld, ResidualModel
+
+if TYPE_CHECKING:
+    from turncoat.worlds.supervised.regression import RegressionTasks
 
 
 @dataclass(frozen=True)
-class Relabel:
-    """Share of the way that predictions go to those of the other labels. `read`: "effect", "random" (the best of them)
-    or "at once" (before it runs on)."""
+class LabelIntervention(Assay):
+    """How far predictions go to those of the other labels. Columns: `variant` ("effect"; "at once", before it runs on;
+    or "random K"), `share` of the way."""
 
     condition: Pairs = ()
     n: int = 400
     randoms: int = 30
-    read: str = field(default="effect", metadata={"pure": True})
 
-    needs: ClassVar[Access] = Access.WEIGHTS
+    kind: ClassVar[str] = "LabelIntervention"
     version: ClassVar[int] = 1
-    bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
-    says: ClassVar[str] = "share of the way to the other labels' predictions"
+    required_access: ClassVar[Access] = Access.WEIGHTS
+    requires: ClassVar[tuple[type, ...]] = (ResidualModel, DifferentiableTask, RegressionWorld)
 
-    def observe(self, subject: Any, world: Any, seed: int) -> Traces:
+    def observe(self, subject: ResidualModel, world: RegressionWorld[RegressionTasks], seed: int) -> Traces:
         import torch
 
-        from turncoat.assays.residual.common import iterating, run
-        from turncoat.assays.residual.objective_edit import became, resized
+        from turncoat.assays.residual.common import run_blocks
+        from turncoat.assays.residual.objective_edit import match_norm, share_converted
 
-        (mind, _), rng = iterating(subject, world), np.random.default_rng(seed)
-        if not mind.tied:
+        model, rng = subject, np.random.default_rng(seed)
+        if not model.tied:
             raise NotTestable("it has no block that could be run on")
-        if not hasattr(world, "tasks"):
-            raise NotTestable("its world has no regression tasks")
         tasks, others = (world.tasks(self.n, rng, dict(self.condition)) for _ in range(2))
         instead = replace(tasks, weights=others.weights)
         change_of_code = torch.from_numpy(instead.code - tasks.code)
-        pause, stop = mind.depth, 2 * mind.depth
+        pause, stop = model.depth, 2 * model.depth
         with torch.no_grad():
-            entered, given = (mind.enter(torch.from_numpy(each.inputs)) for each in (tasks, instead))
-            state, theirs = run(mind, entered, 0, pause), run(mind, given, 0, stop)
-            left, goal = mind.answer(run(mind, state, pause, stop)), mind.answer(theirs)
-            mark, dice = given - entered, torch.Generator().manual_seed(seed)
+            entered, given = (model.embed(torch.from_numpy(each.inputs)) for each in (tasks, instead))
+            state, theirs = run_blocks(model, entered, 0, pause), run_blocks(model, given, 0, stop)
+            left, goal = model.unembed(run_blocks(model, state, pause, stop)), model.unembed(theirs)
+            mark, generator = given - entered, torch.Generator().manual_seed(seed)
             shares = {
-                "effect": became(mind.answer(run(mind, state + mark, pause, stop)), goal, left),
-                "at once": became(mind.answer(state + mark), goal, left),
+                "effect": share_converted(model.unembed(run_blocks(model, state + mark, pause, stop)), goal, left),
+                "at once": share_converted(model.unembed(state + mark), goal, left),
             }
             for draw in range(self.randoms):
-                carries = torch.randn(change_of_code.shape[2], state.shape[2], generator=dice)
-                change = resized(change_of_code @ carries, mark)
-                shares[f"random {draw}"] = became(mind.answer(run(mind, state + change, pause, stop)), goal, left)
+                carries = torch.randn(change_of_code.shape[2], state.shape[2], generator=generator)
+                change = match_norm(change_of_code @ carries, mark)
+                shares[f"random {draw}"] = share_converted(
+                    model.unembed(run_blocks(model, state + change, pause, stop)), goal, left
+                )
         return Traces({"variant": np.array(list(shares)), "share": np.array(list(shares.values()))})
 
-    def estimate(self, traces: Traces) -> float:
-        wanted = [str(name).startswith(self.read) for name in traces["variant"]]
-        return float(traces["share"][wanted].max())
+    @readout(bounds=(0.0, 1.0), unit="share of the way to the other labels' predictions")
+    def effect(self, traces: Traces) -> float:
+        """The change of labels, after it has run on."""
+        return by_variant(traces, "share")["effect"]
+
+    @readout(bounds=(0.0, 1.0), unit="share of the way to the other labels' predictions")
+    def best_random(self, traces: Traces) -> float:
+        """The best of the random maps."""
+        return max(value for name, value in by_variant(traces, "share").items() if name.startswith("random"))
+
+    @readout(bounds=(0.0, 1.0), unit="share of the way to the other labels' predictions")
+    def at_once(self, traces: Traces) -> float:
+        """The change of labels, before it runs on."""
+        return by_variant(traces, "share")["at once"]

@@ -8,54 +8,48 @@ more steps; what refines an answer is done.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from turncoat.assays.behaviour.measures import Pairs
-from turncoat.core import Access, Traces, TurncoatError
+from turncoat.core import Access, Assay, Traces, one_of, readout
+from turncoat.protocols import DifferentiableTask, ResidualModel
 
 EDITS = ("drop", "repeat", "swap")
+PARTS = ("all", "early", "late", "last")
 
 
 @dataclass(frozen=True)
-class BlockEdits:
-    """Score lost by an edit, a share of answers right. `read`:
-
-    "drop", "repeat", "swap"    the mean over all blocks, or with "early", "late" or "last" over these ("drop late")
-    "early over late"           how much more is lost by dropping a block of the early half than of the late
-    "run on"                    score gained by running a tied block twice as often as in training
-
-    Columns: `edit`, `block` (1 is the first), `score`. The edit "stop" answers after that many blocks, 0 to all, or to
-    twice as many where they are tied.
-    """
+class LayerAblation(Assay):
+    """The score with blocks left out, run twice, swapped, or run on. Columns: `edit` ("drop", "repeat", "swap" or
+    "stop"), `block` (1 is the first), `score`, `depth`. The edit "stop" answers after that many blocks, 0 to all, or to
+    twice as many where they are tied."""
 
     condition: Pairs = ()
     n: int = 400
-    read: str = field(default="drop late", metadata={"pure": True})
 
-    needs: ClassVar[Access] = Access.WEIGHTS
+    kind: ClassVar[str] = "LayerAblation"
     version: ClassVar[int] = 1
-    bounds: ClassVar[tuple[float, float]] = (-1.0, 1.0)
-    says: ClassVar[str] = "share of answers"
+    required_access: ClassVar[Access] = Access.WEIGHTS
+    requires: ClassVar[tuple[type, ...]] = (ResidualModel, DifferentiableTask)
     units: ClassVar[Mapping[str, str]] = {"block": "1 is the first", "score": "share of answers right"}
 
-    def observe(self, subject: Any, world: Any, seed: int) -> Traces:
+    def observe(self, subject: ResidualModel, world: DifferentiableTask, seed: int) -> Traces:
         import torch
 
-        from turncoat.assays.residual.common import iterating, score, tensors
+        from turncoat.assays.residual.common import score, tensors
 
-        mind, poser = iterating(subject, world)
-        inputs, target, _ = tensors(poser.items(self.n, np.random.default_rng(seed), dict(self.condition)))
-        depth, rows = mind.depth, []
+        inputs, target, _ = tensors(world.items(self.n, np.random.default_rng(seed), dict(self.condition)))
+        depth, rows = subject.depth, []
 
         def scored(order: list[int]) -> float:
             """Of the answer after these blocks, in this order."""
-            state = mind.enter(inputs)
+            state = subject.embed(inputs)
             for k in order:
-                state = mind.block(k, state)
-            return score(mind.answer(state), target, poser)
+                state = subject.block(k, state)
+            return score(subject.unembed(state), target, world)
 
         whole = list(range(depth))
         with torch.no_grad():
@@ -66,7 +60,7 @@ class BlockEdits:
                     "swap": [*whole[:k], *whole[k + 1 : k + 2], k, *whole[k + 2 :]],  # the last stays where it is
                 }
                 rows += [(edit, k + 1, scored(order)) for edit, order in edited.items() if order != whole]
-            for stop in range(2 * depth + 1 if mind.tied else depth + 1):
+            for stop in range(2 * depth + 1 if subject.tied else depth + 1):
                 rows.append(("stop", stop, scored(list(range(stop)))))
         edits, blocks, scores = zip(*rows, strict=True)
         return Traces(
@@ -78,23 +72,31 @@ class BlockEdits:
             }
         )
 
-    def estimate(self, traces: Traces) -> float:
+    @readout(bounds=(-1.0, 1.0), unit="share of answers")
+    def loss_of_score(self, traces: Traces, edit: str = "drop", blocks: str = "late") -> float:
+        """Score lost by an edit ("drop", "repeat" or "swap"), a share of answers right: the mean over "all" blocks, the
+        "early" half, the "late" half, or the "last". NaN where there are none."""
+        one_of("edit", edit, EDITS)
+        one_of("blocks", blocks, PARTS)
+        depth, rows = int(traces["depth"][0]), traces.where(edit=edit)
+        at = rows["block"]
+        kept = {"all": at > 0, "early": at <= depth // 2, "late": at > depth // 2, "last": at == depth}[blocks]
+        return float(stopped(traces, depth)[0] - rows["score"][kept].mean()) if kept.any() else float("nan")
+
+    @readout(bounds=(-1.0, 1.0), unit="share of answers")
+    def early_over_late(self, traces: Traces) -> float:
+        """How much more is lost by dropping a block of the early half than of the late."""
+        return self.loss_of_score(traces, "drop", "early") - self.loss_of_score(traces, "drop", "late")
+
+    @readout(bounds=(-1.0, 1.0), unit="share of answers")
+    def gain_of_running_on(self, traces: Traces) -> float:
+        """Score gained by running a tied block twice as often as in training; NaN where blocks are not tied."""
         depth = int(traces["depth"][0])
-        stops = traces.where(edit="stop")
-        whole = stops["score"][stops["block"] == depth][0]
-        if self.read == "run on":
-            further = stops["score"][stops["block"] == 2 * depth]
-            return float(further[0] - whole) if len(further) else float("nan")
-        if self.read == "early over late":
-            early, late = (replace(self, read=f"drop {half}").estimate(traces) for half in ("early", "late"))
-            return early - late
-        edit, _, where = self.read.partition(" ")
-        if edit not in EDITS or where not in ("", "early", "late", "last"):
-            raise TurncoatError(
-                f"read must be 'run on' or one of {', '.join(EDITS)} (early, late, last); got {self.read!r}"
-            )
-        rows = traces.where(edit=edit)
-        blocks = rows["block"]
-        halves = {"": blocks > 0, "early": blocks <= depth // 2, "late": blocks > depth // 2, "last": blocks == depth}
-        kept = halves[where]
-        return float(whole - rows["score"][kept].mean()) if kept.any() else float("nan")
+        further = stopped(traces, 2 * depth)
+        return float(further[0] - stopped(traces, depth)[0]) if len(further) else float("nan")
+
+
+def stopped(traces: Traces, blocks: int) -> np.ndarray:
+    """The score after so many blocks, [1], or [0] where it was not run for so many."""
+    stops = traces.where(edit="stop")
+    return stops["score"][stops["block"] == blocks]

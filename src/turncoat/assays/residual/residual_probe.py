@@ -9,85 +9,87 @@ on untrained nets, the best of several.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from turncoat.core import Access, NotTestable, Traces
+from turncoat.core import Access, Assay, Traces, one_of, readout
+from turncoat.protocols import DifferentiableTask, ExampleWorld, LabelledTokens, ResidualModel
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from turncoat.assays.residual.common import Iterative
-    from turncoat.worlds.supervised.regression import Tasks
+    from turncoat.worlds.supervised.regression import RegressionTasks
 
 
 @dataclass(frozen=True)
-class ResidualProbe:
-    """Correlation of the probe with what is left of a label, after `share` of its blocks. `read`: "hidden", or "excess"
-    over the best baseline; `of`: "proxy" or "intended"."""
+class ResidualProbe(Assay):
+    """Correlation of probes with what is left of a label, after `share` of the blocks. Columns: `source` ("hidden",
+    "observation" or "untrained K"), the correlations with what is left of the `intended` and of the `proxy` label."""
 
     share: float = 0.5
     n: int = 100  # tasks to fit on, and as many to ask
     nulls: int = 5  # untrained nets
-    of: str = field(default="proxy", metadata={"pure": True})
-    read: str = field(default="excess", metadata={"pure": True})
 
-    needs: ClassVar[Access] = Access.WEIGHTS
+    kind: ClassVar[str] = "ResidualProbe"
     version: ClassVar[int] = 1
-    bounds: ClassVar[tuple[float, float]] = (-2.0, 2.0)
-    says: ClassVar[str] = "correlation of the probe with what is left of the label"
+    required_access: ClassVar[Access] = Access.WEIGHTS
+    requires: ClassVar[tuple[type, ...]] = (ResidualModel, DifferentiableTask, LabelledTokens, ExampleWorld)
 
-    def observe(self, subject: Any, world: Any, seed: int) -> Traces:
+    def observe(self, subject: LabelledTokens, world: ExampleWorld[RegressionTasks], seed: int) -> Traces:
         import torch
 
         from turncoat.assays.planning.common import ridge, untrained, with_intercept
-        from turncoat.assays.residual.common import iterating, run
+        from turncoat.assays.residual.common import run_blocks
 
-        mind, _ = iterating(subject, world)
-        if not hasattr(mind, "recode") or not hasattr(world, "tasks"):
-            raise NotTestable("it has no token each example that could keep what is left of a label")
-        rng, blocks = np.random.default_rng(seed), max(1, round(self.share * mind.depth))
+        model = subject
+        rng, blocks = np.random.default_rng(seed), max(1, round(self.share * model.depth))
         fit, asked = (world.tasks(self.n, rng, {"labels": labels}) for labels in ("together", "apart"))
-        taught = left(mind, fit, blocks)[..., :1].flatten(0, 1)
-        rest = left(mind, asked, blocks).flatten(0, 1).numpy()
+        taught = label_residuals(model, fit, blocks)[..., :1].flatten(0, 1)
+        rest = label_residuals(model, asked, blocks).flatten(0, 1).numpy()
 
-        def tokens(mind: Iterative, tasks: Tasks, blocks: int) -> Tensor:
+        def tokens(model: ResidualModel, tasks: RegressionTasks, blocks: int) -> Tensor:
             with torch.no_grad():
-                state = run(mind, mind.enter(torch.from_numpy(tasks.inputs)), 0, blocks)
+                state = run_blocks(model, model.embed(torch.from_numpy(tasks.inputs)), 0, blocks)
             return state[:, :-1].flatten(0, 1)
 
-        sources: dict[str, tuple[Any, int]] = {"hidden": (mind, blocks), "observation": (mind, 0)}
+        sources: dict[str, tuple[ResidualModel, int]] = {"hidden": (model, blocks), "observation": (model, 0)}
         for draw in range(self.nulls):
             if (fresh := untrained(subject.module, seed + draw)) is not None:
                 sources[f"untrained {draw}"] = (fresh, blocks)
         rows = []
         for name, (net, steps) in sources.items():
-            told = with_intercept(tokens(net, asked, steps)) @ ridge(tokens(net, fit, steps), taught)
-            rows.append((name, *(correlation(told[:, 0].numpy(), rest[:, label]) for label in (0, -1))))
+            predicted = with_intercept(tokens(net, asked, steps)) @ ridge(tokens(net, fit, steps), taught)
+            rows.append((name, *(correlation(predicted[:, 0].numpy(), rest[:, label]) for label in (0, -1))))
         names, intended, proxy = zip(*rows, strict=True)
         return Traces({"source": np.array(names), "intended": np.array(intended), "proxy": np.array(proxy)})
 
-    def estimate(self, traces: Traces) -> float:
-        own = float(traces.where(source="hidden")[self.of][0])
-        if self.read == "hidden":
-            return own
-        return own - float(traces[self.of][traces["source"] != "hidden"].max())
+    @readout(bounds=(-2.0, 2.0), unit="correlation of the probe with what is left of the label")
+    def excess(self, traces: Traces, label: str = "proxy") -> float:
+        """The probe of the hidden state less the best of those of observation and untrained nets, for one of the two
+        labels ("proxy" or "intended")."""
+        return self.hidden(traces, label) - float(traces[label][traces["source"] != "hidden"].max())
+
+    @readout(bounds=(-1.0, 1.0), unit="correlation of the probe with what is left of the label")
+    def hidden(self, traces: Traces, label: str = "proxy") -> float:
+        """The probe of the hidden state alone."""
+        one_of("label", label, ("proxy", "intended"))
+        return float(traces.where(source="hidden")[label][0])
 
 
-def left(mind: Iterative, tasks: Tasks, blocks: int) -> Tensor:
+def label_residuals(model: ResidualModel, tasks: RegressionTasks, blocks: int) -> Tensor:
     """[n, N, c]: each label less what the subject would now predict there, were the example the query."""
     import torch
 
-    from turncoat.assays.residual.common import run
+    from turncoat.assays.residual.common import run_blocks
 
     n, examples, _ = tasks.x.shape
     inputs = torch.from_numpy(tasks.inputs).repeat_interleave(examples, 0)
     inputs[:, -1, : tasks.x.shape[2]] = torch.from_numpy(tasks.x).flatten(0, 1)
     with torch.no_grad():
-        said = mind.answer(run(mind, mind.enter(inputs), 0, blocks)).view(n, examples, 1)
-    return torch.from_numpy(tasks.labels) - said
+        predicted = model.unembed(run_blocks(model, model.embed(inputs), 0, blocks)).view(n, examples, 1)
+    return torch.from_numpy(tasks.labels) - predicted
 
 
 def correlation(one: np.ndarray, other: np.ndarray) -> float:
