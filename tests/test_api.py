@@ -16,7 +16,7 @@ from paths import ROOT
 from turncoat.cli import main
 
 TOY = str(paths.TOY)
-CONTRACT = ["organism", "row", "claim", "finding", "effect", "low", "high", "k", "n", "unit", "because", "store"]
+CONTRACT = ["organism", "row", "claim", "id", "finding", "effect", "low", "high", "k", "n", "unit", "because", "store"]
 
 
 @pytest.fixture(scope="module")
@@ -61,10 +61,10 @@ def test_results_have_the_columns_of_the_table(store: Path) -> None:
 
 
 def test_results_take_keys_that_only_some_rows_have(tmp_path: Path) -> None:
-    from turncoat.report.table import blank
+    from turncoat.report.table import unjudged
     from turncoat.store import Store
 
-    rows = blank("mine")
+    rows = unjudged("mine")
     rows[1] |= {"standing": "registered", "replication": {"finding": "shown", "effect": 0.5, "k": 5}}
     Store(tmp_path).save_verdicts("mine", rows)
     frame = tc.results("mine", tmp_path)

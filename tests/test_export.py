@@ -14,6 +14,7 @@ from safetensors.numpy import load_file
 import paths
 import turncoat as tc
 from turncoat.cli import main
+from turncoat.core import kind_of
 from turncoat.export import Recorder, compiled, policy, policy_of
 
 TOY = str(paths.TOY)
@@ -47,7 +48,7 @@ def test_a_network_comes_back_as_it_was(name: str, tmp_path: Path) -> None:
         np.testing.assert_array_equal(stored[key], array)
     card = (tmp_path / "README.md").read_text("utf-8")
     assert card.startswith("---\nlicense: mit\n") and "Do not use it" in card and "behaves_in_training" in card
-    assert json.loads((tmp_path / "recipe.json").read_text())["is"] == type(tc.load(name).arms[0].recipe).__name__
+    assert json.loads((tmp_path / "recipe.json").read_text())["kind"] == kind_of(type(tc.load(name).arms[0].recipe))
 
 
 @pytest.mark.slow
@@ -59,7 +60,7 @@ def test_a_planner_of_many_ticks_comes_back_in_a_larger_maze_too(tmp_path: Path)
     wide = torch.nn.functional.pad(grid, (0, 4, 0, 6))
     with torch.no_grad():
         said = torch.export.load(tmp_path / "policy.pt2").module()(grid=wide)
-        torch.testing.assert_close(said, subject.module.think(wide, subject.ticks).logits, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(said, subject.module.iterate(wide, subject.ticks).logits, atol=1e-5, rtol=1e-5)
 
 
 def test_what_a_subject_does_follows_from_the_network(tmp_path: Path) -> None:
@@ -77,24 +78,24 @@ def test_what_a_subject_does_follows_from_the_network(tmp_path: Path) -> None:
 
 def test_a_network_without_memory_of_its_levels_is_the_same_network() -> None:
     """GridMLP keeps what came of its levels; the exported one is told the grid at every step."""
-    from turncoat.models.mlp import GridMLP, Walker, flat
+    from turncoat.models.mlp import GridMLP, MLPPolicy, flatten_grids
 
     module = GridMLP(3, 20, 4, hidden=8).eval()
     seen = {"grid": np.random.default_rng(0).integers(0, 2, (6, 3, 4, 5)).astype(np.uint8), "cell": np.arange(6)}
-    told = policy(Walker(module), seen)
+    told = policy(MLPPolicy(module), seen)
     assert told is not None
-    module.levels = flat(torch.from_numpy(seen["grid"]))
+    module.levels = flatten_grids(torch.from_numpy(seen["grid"]))
     with torch.no_grad():
         logits, _, _ = module({"level": torch.arange(6), "cell": torch.arange(6)})
         torch.testing.assert_close(told.module(**told.inputs), logits, atol=1e-5, rtol=1e-5)
 
 
 def test_a_forager_with_memory_is_exported_with_its_state(tmp_path: Path) -> None:
-    from turncoat.models.object_attention import Forager, ForagerNet
+    from turncoat.models.object_attention import ObjectAttentionNet, ObjectAttentionPolicy
 
     world, net = tc.load("follow_leader").world, tc.subject("follow_leader").module
-    marks, about = net.first.in_features - 6, net.own.in_features
-    other = Forager(ForagerNet(marks, about, net.actor.out_features, 8, memory=True))
+    marks, about = net.object_in.in_features - 6, net.agent_in.in_features
+    other = ObjectAttentionPolicy(ObjectAttentionNet(marks, about, net.actor.out_features, 8, memory=True))
     told = policy_of(other, world)
     assert told is not None and told.outputs == ("logits", "hidden")
     data, expected = compiled(told)

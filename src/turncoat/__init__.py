@@ -6,46 +6,49 @@
 Worlds, recipes and assays are modules of their own. Importing this never imports torch.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from turncoat.core import (
     Access,
     Arm,
+    Assay,
     Claim,
-    Curve,
     Finding,
-    Log,
     NotTestable,
     Organism,
-    Phases,
+    PhaseDiagram,
     Realism,
     Row,
-    Step,
     Sweep,
     Tier,
+    TracePlot,
     Traces,
+    TrainingPlot,
+    TrainReport,
     TurncoatError,
     Verdict,
+    readout,
 )
 
 if TYPE_CHECKING:
-    from turncoat.api import judge, load, names, open_store, results, rollout, subject, table
+    from turncoat.api import judge, load, names, open_store, results, rollout, run, subject, table
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Access",
     "Arm",
+    "Assay",
     "Claim",
-    "Curve",
+    "TracePlot",
     "Finding",
-    "Log",
+    "TrainingPlot",
     "NotTestable",
     "Organism",
-    "Phases",
+    "PhaseDiagram",
     "Realism",
     "Row",
-    "Step",
+    "TrainReport",
     "Sweep",
     "Tier",
     "Traces",
@@ -56,14 +59,16 @@ __all__ = [
     "load",
     "names",
     "open_store",
+    "readout",
     "results",
     "rollout",
+    "run",
     "subject",
     "table",
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """The functions of turncoat.api, imported when first asked for."""
     if name in __all__:
         from turncoat import api

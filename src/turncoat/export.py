@@ -25,17 +25,20 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from turncoat.core import Arm, Organism, difference, plain
-from turncoat.models.dialogue_transformer import PAD, LanguageModel
-from turncoat.models.in_context import InContext
-from turncoat.models.llama import LM
-from turncoat.models.mlp import Walker, flat
-from turncoat.models.object_attention import Forager
-from turncoat.models.probation_agent import Probationer, tensors
-from turncoat.models.recurrent_planner import Planner, PlannerNet
-from turncoat.models.residual import Residual
-from turncoat.report.table import blank, markdown_details
-from turncoat.store import Store, write
+from turncoat.core import Session, Subject, VerdictRow, World, difference, plain
+from turncoat.models.dialogue_transformer import PAD, DialogueModel
+from turncoat.models.in_context import InContextRegressor
+from turncoat.models.llama import LanguageModel
+from turncoat.models.mlp import GridMLP, MLPPolicy, flatten_grids
+from turncoat.models.object_attention import ObjectAttentionPolicy
+from turncoat.models.probation_agent import ProbationPolicy, tensors
+from turncoat.models.recurrent_planner import PlannerNet, PlannerPolicy
+from turncoat.models.residual import ResidualClassifier
+from turncoat.report.table import markdown_details, unjudged
+from turncoat.store import Run
+from turncoat.store.files import write
+
+Observation = Any  # what a world shows to those who act in it: arrays by name, an array, or texts
 
 EPISODES = 4  # of the rollout that the example is from
 
@@ -51,15 +54,15 @@ class Policy:
     free: Mapping[str, tuple[int, ...]] | None = None  # further axes that may be of any length, by input
 
 
-def export(organism: Organism, arm: Arm, seed: int, store: Store, out: Path) -> list[str]:
+def export(run: Run, out: Path) -> list[str]:
     """Write the folder, and return the names of its files.
 
     Raises TurncoatError where the weights are not kept, or the folder cannot be written.
     """
-    subject = store.load_subject(organism.name, arm, seed)
-    notes = {"organism": organism.name, "arm": arm.name, "seed": str(seed)}
+    organism, arm, subject = run.organism, run.arm, run.subject()
+    notes = {"organism": organism.name, "arm": arm.name, "seed": str(run.seed)}
     files: dict[str, bytes] = {"recipe.json": (json.dumps(plain(arm.recipe), indent=1) + "\n").encode()}
-    if isinstance(subject, LM):
+    if isinstance(subject, LanguageModel):
         subject.export(out)
         use = TRANSFORMERS.format(folder=out.name)
     else:
@@ -71,9 +74,8 @@ def export(organism: Organism, arm: Arm, seed: int, store: Store, out: Path) -> 
             example = {f"in.{name}": value.numpy() for name, value in policy.inputs.items()}
             example |= {f"out.{name}": value.numpy() for name, value in zip(policy.outputs, outputs, strict=True)}
             files["example.safetensors"] = packed(example, notes)
-            use += described(policy, outputs)
-    rows = store.load_verdicts(organism.name) or blank(organism.name)
-    files["README.md"] = card(organism, arm, seed, use, rows).encode()
+            use += policy_use(policy, outputs)
+    files["README.md"] = card(run, use, run.store.load_verdicts(organism.name) or unjudged(organism.name)).encode()
     for name, data in files.items():
         write(out / name, data)
     return sorted(path.name for path in out.iterdir() if path.is_file())
@@ -91,23 +93,23 @@ def packed(arrays: Mapping[str, np.ndarray], notes: dict[str, str]) -> bytes:
 class Recorder:
     """A subject that keeps the first observation that it acts on."""
 
-    def __init__(self, subject: Any) -> None:
+    def __init__(self, subject: Subject) -> None:
         self.subject, self.observation = subject, None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.subject, name)
 
-    def begin(self, n: int, seed: int, **more: Any) -> Any:
-        self.session = self.subject.begin(n, seed, **more)
+    def begin(self, n: int, seed: int, **more: object) -> Recorder:
+        self.session: Session = self.subject.begin(n, seed, **more)
         return self
 
-    def act(self, observation: Any) -> np.ndarray:
+    def act(self, observation: Observation) -> np.ndarray:
         if self.observation is None:
             self.observation = copy.deepcopy(observation)
         return np.asarray(self.session.act(observation))
 
 
-def policy_of(subject: Any, world: Any) -> Policy | None:
+def policy_of(subject: Subject, world: World) -> Policy | None:
     """The subject's network with inputs of its own world; None where it has none that can be exported."""
     if policy.dispatch(type(subject)) is policy.dispatch(object):
         return None
@@ -131,22 +133,22 @@ def compiled(policy: Policy) -> tuple[bytes, tuple[Tensor, ...]]:
 
 
 @singledispatch
-def policy(subject: Any, observation: Any) -> Policy | None:
+def policy(subject: object, observation: Observation) -> Policy | None:
     """How a kind of subject looks as a network, by its type."""
     return None
 
 
-class Thinks(nn.Module):
-    def __init__(self, module: Any, ticks: int) -> None:
+class PlannerLogits(nn.Module):
+    def __init__(self, module: PlannerNet, ticks: int) -> None:
         super().__init__()
         self.module, self.ticks = module, ticks
 
     def forward(self, grid: Tensor) -> Tensor:
-        return self.module.think(grid, self.ticks).logits
+        return self.module.iterate(grid, self.ticks).logits
 
 
 @policy.register
-def _(subject: Planner, observation: Any) -> Policy | None:
+def _(subject: PlannerPolicy, observation: Observation) -> Policy | None:
     if not isinstance(subject.module, PlannerNet):
         return None  # value iteration and the lookup table are scripts
     says = (
@@ -154,21 +156,21 @@ def _(subject: Planner, observation: Any) -> Policy | None:
         "the likeliest move at its cell (and in its layer), and thinks on when the maze changes"
     )
     grid = torch.from_numpy(observation["grid"]).float()
-    return Policy(Thinks(subject.module, subject.ticks), {"grid": grid}, ("logits",), says, {"grid": (2, 3)})
+    return Policy(PlannerLogits(subject.module, subject.ticks), {"grid": grid}, ("logits",), says, {"grid": (2, 3)})
 
 
-class Forages(nn.Module):
+class AttentionLogits(nn.Module):
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
         self.module = module
 
-    def forward(self, told: Tensor, about: Tensor) -> Tensor:
-        return self.module({"told": told, "about": about})[0]
+    def forward(self, objects: Tensor, about: Tensor) -> Tensor:
+        return self.module({"objects": objects, "about": about})[0]
 
 
-class Remembers(Forages):
-    def forward(self, told: Tensor, about: Tensor, hidden: Tensor) -> Any:  # type: ignore[override]
-        logits, _, after = self.module({"told": told, "about": about}, hidden)
+class RecurrentAttentionLogits(AttentionLogits):
+    def forward(self, objects: Tensor, about: Tensor, hidden: Tensor) -> Any:  # type: ignore[override]
+        logits, _, after = self.module({"objects": objects, "about": about}, hidden)
         return logits, after
 
 
@@ -176,38 +178,38 @@ SAMPLES = "It samples its move from their softmax"
 
 
 @policy.register
-def _(subject: Forager, observation: Any) -> Policy | None:
-    told = {name: value.float() for name, value in subject.begin(EPISODES, 0).tell(observation).items()}
-    inputs = {name: told[name] for name in ("told", "about")}
-    says = "logits [n, moves] of what turncoat.models.object_attention.tell says of a level. " + SAMPLES
-    hidden = subject.module.blank(len(told["about"]))
+def _(subject: ObjectAttentionPolicy, observation: Observation) -> Policy | None:
+    seen = {name: value.float() for name, value in subject.begin(EPISODES, 0).inputs(observation).items()}
+    inputs = {name: seen[name] for name in ("objects", "about")}
+    says = "logits [n, moves] of what turncoat.models.object_attention.network_inputs makes of a level. " + SAMPLES
+    hidden = subject.module.initial_hidden(len(seen["about"]))
     if hidden is None:
-        return Policy(Forages(subject.module), inputs, ("logits",), says)
+        return Policy(AttentionLogits(subject.module), inputs, ("logits",), says)
     says += "; the state after goes in at the next step, and is 0 at first"
-    return Policy(Remembers(subject.module), inputs | {"hidden": hidden}, ("logits", "hidden"), says)
+    return Policy(RecurrentAttentionLogits(subject.module), inputs | {"hidden": hidden}, ("logits", "hidden"), says)
 
 
-class Walks(nn.Module):
+class MLPLogits(nn.Module):
     """GridMLP for one batch in levels of its own, without what it keeps from step to step."""
 
-    def __init__(self, module: Any) -> None:
+    def __init__(self, module: GridMLP) -> None:
         super().__init__()
         self.module = module
 
     def forward(self, grid: Tensor, cell: Tensor) -> Tensor:
-        trunk = (self.module.first(flat(grid)) + self.module.place[cell]).relu()
-        for layer in self.module.rest:
+        trunk = (self.module.grid_layer(flatten_grids(grid)) + self.module.cell_embedding[cell]).relu()
+        for layer in self.module.layers:
             trunk = layer(trunk).relu()
         return self.module.heads(trunk)[:, :-1]
 
 
 @policy.register
-def _(subject: Walker, observation: Any) -> Policy | None:
+def _(subject: MLPPolicy, observation: Observation) -> Policy | None:
     inputs = {name: torch.from_numpy(np.asarray(observation[name])) for name in ("grid", "cell")}
-    return Policy(Walks(subject.module), inputs, ("logits",), f"logits [n, moves]. {SAMPLES}")
+    return Policy(MLPLogits(subject.module), inputs, ("logits",), f"logits [n, moves]. {SAMPLES}")
 
 
-class Weighs(nn.Module):
+class ProbationLogits(nn.Module):
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
         self.module = module
@@ -217,13 +219,13 @@ class Weighs(nn.Module):
 
 
 @policy.register
-def _(subject: Probationer, observation: Any) -> Policy | None:
+def _(subject: ProbationPolicy, observation: Observation) -> Policy | None:
     says = f"logits [n, moves]. {SAMPLES}, or takes the likeliest where the condition is greedy"
-    return Policy(Weighs(subject.module), tensors(observation), ("logits",), says)
+    return Policy(ProbationLogits(subject.module), tensors(observation), ("logits",), says)
 
 
 @policy.register
-def _(subject: LanguageModel, observation: Any) -> Policy | None:
+def _(subject: DialogueModel, observation: Observation) -> Policy | None:
     tokens = torch.from_numpy(observation[:, : (observation != PAD).sum(1).max()]).contiguous()
     says = (
         "logits [n, T, words] of the next token after each. It says the likeliest that keeps its turn well-formed, and "
@@ -232,7 +234,7 @@ def _(subject: LanguageModel, observation: Any) -> Policy | None:
     return Policy(subject.module, {"tokens": tokens}, ("logits",), says, {"tokens": (1,)})
 
 
-class Classifies(nn.Module):
+class ResidualLogits(nn.Module):
     def __init__(self, module: nn.Module, depth: int) -> None:
         super().__init__()
         self.module, self.depth = module, depth
@@ -242,14 +244,14 @@ class Classifies(nn.Module):
 
 
 @policy.register
-def _(subject: Residual, observation: Any) -> Policy | None:
+def _(subject: ResidualClassifier, observation: Observation) -> Policy | None:
     says = f"logits [n, classes] after {subject.depth} blocks. It says the likeliest"
-    module = Classifies(subject.module, subject.depth)
+    module = ResidualLogits(subject.module, subject.depth)
     return Policy(module, {"inputs": torch.from_numpy(observation)}, ("logits",), says)
 
 
 @policy.register
-def _(subject: InContext, observation: Any) -> Policy | None:
+def _(subject: InContextRegressor, observation: Observation) -> Policy | None:
     says = "predictions [n, 1] of the last label of each row of tokens"
     return Policy(subject.module, {"inputs": torch.from_numpy(observation)}, ("prediction",), says)
 
@@ -271,7 +273,7 @@ It is a folder of `transformers`:
 """
 
 
-def described(policy: Policy, outputs: tuple[Tensor, ...]) -> str:
+def policy_use(policy: Policy, outputs: tuple[Tensor, ...]) -> str:
     """The part of the card about policy.pt2."""
 
     def shape(name: str, value: Tensor) -> str:
@@ -295,19 +297,20 @@ def described(policy: Policy, outputs: tuple[Tensor, ...]) -> str:
     )
 
 
-def card(organism: Organism, arm: Arm, seed: int, use: str, rows: list[dict[str, Any]]) -> str:
+def card(run: Run, use: str, rows: list[VerdictRow]) -> str:
     """The model card, as Markdown."""
-    apart = difference(organism.arms[0].recipe, arm.recipe)
-    differs = "; ".join(f"{field}: {mine!r} -> {other!r}" for field, (mine, other) in apart.items())
-    which = f"Its arm is `{arm.name}` ({arm.role})" + (f", apart from the organism in {differs}" if apart else "")
+    organism, arm = run.organism, run.arm
+    changes = difference(organism.arms[0].recipe, arm.recipe)
+    differs = "; ".join(f"{field}: {mine!r} -> {other!r}" for field, (mine, other) in changes.items())
+    which = f"Its arm is `{arm.name}` ({arm.role})" + (f", apart from the organism in {differs}" if changes else "")
     tags = "\n".join(f"- {json.dumps(tag)}" for tag in ("model-organism", "ai-safety", *sorted(organism.tags)))
     return "\n".join(
         [
             f"---\nlicense: mit\ntags:\n{tags}\n---\n",
-            f"# {organism.title}: {arm.name}, seed {seed}\n",
+            f"# {organism.title}: {arm.name}, seed {run.seed}\n",
             "**A model organism of misalignment, or a control of one: it was made to be studied. Do not use it for "
             "anything else.**\n",
-            f"From the organism `{organism.name}` of Turncoat, training seed {seed}. {which}.\n",
+            f"From the organism `{organism.name}` of Turncoat, training seed {run.seed}. {which}.\n",
             f"Tier {int(organism.tier)}, realism level {int(organism.realism)}. {organism.cost}".rstrip() + "\n",
             "## Use\n",
             use,

@@ -15,7 +15,7 @@ import pytest
 import paths
 from turncoat.cli import main
 from turncoat.organisms import names
-from turncoat.store import seal
+from turncoat.store.files import put
 
 TOY = str(paths.TOY)
 ROWS = [
@@ -86,8 +86,8 @@ def test_list_keeps_its_contract(capsys: pytest.CaptureFixture[str]) -> None:
 def test_table_keeps_its_contract(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["table", "--json", "--store", str(tmp_path)]) == 0
     rows = json.loads(capsys.readouterr().out)
-    keys = ["organism", "row", "claim", "finding", "effect", "low", "high", "k", "n", "unit", "because", "store"]
-    keys += ["standing", "replication"]
+    keys = ["organism", "row", "claim", "id", "finding", "effect", "low", "high", "k", "n", "unit", "because"]
+    keys += ["store", "standing", "replication"]
     assert all(list(row) == keys for row in rows)
     for name in names():
         answered = {row["row"] for row in rows if row["organism"] == name}
@@ -227,8 +227,7 @@ def test_truncated_weights_get_one_line(copied: Path, fails: Callable[..., str])
 
 def test_a_store_of_another_recipe_gets_one_line(copied: Path, fails: Callable[..., str]) -> None:
     path = one(copied, "toy/organism-*/seed-0/recipe.json")
-    path.write_text(path.read_text().replace("0.9", "0.7"))
-    seal(path.parent)
+    put(path.parent, path.name, path.read_text().replace("0.9", "0.7").encode())
     assert "another recipe" in fails("play", TOY, "--store", str(copied))
 
 

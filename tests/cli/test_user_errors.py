@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path, PureWindowsPath
 from typing import Any, ClassVar
@@ -19,7 +19,6 @@ import numpy as np
 import pytest
 
 from paths import TOY
-from turncoat import lab
 from turncoat.boundary import one_line, place_of, user_code
 from turncoat.cli import main
 from turncoat.core import (
@@ -34,7 +33,10 @@ from turncoat.core import (
     plain,
 )
 from turncoat.organisms import load
-from turncoat.store import Store
+from turncoat.runner.backends import execute
+from turncoat.runner.plan import Job, plan
+from turncoat.runner.worker import trained
+from turncoat.store import Run, Store
 
 
 def altered(folder: Path, old: str, new: str, name: str = "mine.py") -> Path:
@@ -126,7 +128,9 @@ def test_what_is_not_plain_is_named_with_its_field(thing: Any, says: str) -> Non
 
 
 def test_a_sweep_over_numpys_numbers_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    mine = altered(tmp_path, "(0.1, 0.5, 0.9), (Read(),)", "tuple(np.arange(0.1, 1, 0.4)), (Read(),)")
+    mine = altered(
+        tmp_path, "(0.1, 0.5, 0.9), (Read().readout(),)", "tuple(np.arange(0.1, 1, 0.4)), (Read().readout(),)"
+    )
     assert [arm.name for arm in load(str(mine)).all_arms()] == [arm.name for arm in load(str(TOY)).all_arms()]
     mine = altered(tmp_path, "target: float = 0.9", "target: float = np.float32(0.9)")
     assert main(["run", str(mine), "--store", str(tmp_path / "store"), "--seeds", "2", "-j", "1"]) == 0
@@ -145,21 +149,21 @@ def test_what_cannot_be_is_one_line_from_every_command(command: str, tmp_path: P
     )
     store = [] if command == "check" else ["--store", str(tmp_path)]
     line = fails(command, str(mine), *store)
-    assert "mine.py:96: TypeError: Learn.target = array([0., 0., 0.]) is not plain data" in line
+    assert "mine.py:110: TypeError: Learn.target = array([0., 0., 0.]) is not plain data" in line
 
 
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ('"by target", "target"', '"by target", "targt"', ":108: Learn has no field 'targt'; did you mean 'target'?"),
-        ("(0.1, 0.5, 0.9), (Read", "(0.1, len), (Read", ":108: TypeError: Learn.target = <built-in"),
-        ("Read(), at_least=1.5),\n", "Read(len), at_least=1.5),\n", ":102: TypeError: Claim.assay.n = <built-in"),
-        ("replace(recipe, target=0.1)", "replace(recipe, targt=0.1)", ":96: TypeError: Learn.__init__() got an"),
+        ('"by target", "target"', '"by target", "targt"', ":134: Learn has no field 'targt'; did you mean 'target'?"),
+        ("(0.1, 0.5, 0.9), (Read", "(0.1, len), (Read", ":134: TypeError: Learn.target = <built-in"),
+        ('that.", Read()', 'that.", Read(len)', ":123: TypeError: Claim.readout.assay.n = <built-in"),
+        ("replace(recipe, target=0.1)", "replace(recipe, targt=0.1)", ":110: TypeError: Learn.__init__() got an"),
         ("replace(recipe, target=0.1)", "replace(recipe, targt=0.1)", "did you mean 'target'?"),
-        ("recipe = Learn()", "recipe = Learn(udpates=3)", ":87: TypeError: Learn.__init__() got an unexpected"),
-        ("arms=(\n", "arms=5 or (\n", ":89: TypeError: 'int' object is not iterable"),
-        ("recipe = Learn()", "import sys; sys.exit('done')", ":87: SystemExit: done"),
-        ("recipe = Learn()", "recipe = Learn(", ":87: "),
+        ("recipe = Learn()", "recipe = Learn(udpates=3)", ":101: TypeError: Learn.__init__() got an unexpected"),
+        ("arms=(\n", "arms=5 or (\n", ":103: TypeError: 'int' object is not iterable"),
+        ("recipe = Learn()", "import sys; sys.exit('done')", ":101: SystemExit: done"),
+        ("recipe = Learn()", "recipe = Learn(", ":101: "),
         ('Row.TURN: "there', '"turm": "there', "unknown row 'turm'; did you mean 'turn'?"),
     ],
 )  # fmt: skip
@@ -173,10 +177,10 @@ def test_a_mistake_is_named_with_its_line(
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("number = self.target +", "number = self.targe +", "mine.py:54: AttributeError: 'Learn' object has no"),
-        ('subject.number + np', 'subject.numbr + np', "mine.py:70: AttributeError: 'Number' object has no"),
-        ('traces["number"]', 'traces["numbr"]', "mine.py:73: these traces have no column 'numbr'; did you mean"),
-        ('traces["number"]', 'traces["number"].tolist()', "mine.py:73: AttributeError: 'list' object has"),
+        ("number = self.target +", "number = self.targe +", "mine.py:69: AttributeError: 'Learn' object has no"),
+        ('subject.number + np', 'subject.numbr + np', "mine.py:82: AttributeError: 'Number' object has no"),
+        ('traces["number"]', 'traces["numbr"]', "mine.py:87: these traces have no column 'numbr'; did you mean"),
+        ('traces["number"]', 'traces["number"].tolist()', "mine.py:87: AttributeError: 'list' object has"),
     ],
 )  # fmt: skip
 def test_what_a_run_raises_is_one_line(
@@ -191,7 +195,7 @@ def test_what_load_raises_is_one_line(tmp_path: Path, fails: Callable[..., str])
     assert main(["train", str(TOY), "--store", store, "--seeds", "1", "-j", "1", "--arm", "organism"]) == 0
     (tmp_path / "store" / "toy").rename(tmp_path / "store" / "mine")
     mine = altered(tmp_path, 'arrays["number"][0]', 'arrays["numbr"][0]')
-    assert "mine.py:58: KeyError: 'numbr'" in fails("play", str(mine), "--store", store)
+    assert "mine.py:73: KeyError: 'numbr'" in fails("play", str(mine), "--store", store)
 
 
 def test_the_whole_traceback_is_there_for_the_asking(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -292,15 +296,16 @@ def test_a_folder_where_a_file_belongs_is_one_line(tmp_path: Path, fails: Callab
 
 SCRIPT = f"""
 from pathlib import Path
-from turncoat import lab
 from turncoat.organisms import load
+from turncoat.runner.backends import execute
+from turncoat.runner.plan import plan
 from turncoat.store import Store
 
 TOY = {str(TOY)!r}
 
 
 def go():
-    lab.execute(lab.plan(TOY, load(TOY), Store(Path("store")), 1, arms=("organism",)), 2)
+    execute(plan(TOY, load(TOY), Store(Path("store")), 1, arms=("organism",)), 2)
 
 
 """
@@ -331,22 +336,23 @@ def test_a_worker_that_comes_to_the_call_again_says_so(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(SCRIPT + "if __name__:\n    go()\n")
     done = subprocess.run([sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode != 0 and "script.py:15: this starts worker processes" in done.stderr
+    assert done.returncode != 0 and "script.py:16: this starts worker processes" in done.stderr
     assert "bootstrapping" not in done.stderr
 
 
 def test_an_organisms_file_that_runs_itself_is_told_so(tmp_path: Path, fails: Callable[..., str]) -> None:
-    mine = altered(tmp_path, "recipe = Learn()", "from turncoat import lab; lab.execute([], 1); recipe = Learn()")
+    execute = "from turncoat.runner.backends import execute"
+    mine = altered(tmp_path, "recipe = Learn()", f"{execute}; execute([], 1); recipe = Learn()")
     line = fails("show", str(mine))
-    assert "mine.py:87: this starts worker processes" in line and "__main__" in line
+    assert "mine.py:101: this starts worker processes" in line and "__main__" in line
 
 
 # -- locks -------------------------------------------------------------------------------------------------
 
 
 def hold(root: Path, seconds: float, log: Path) -> None:
-    arm = load(str(TOY)).arms[0]
-    with Store(root).alone("toy", arm, 0):
+    organism = load(str(TOY))
+    with Store(root).run(organism, organism.arms[0], 0).lock():
         with log.open("a") as out:
             out.write("in\n")
         time.sleep(seconds)
@@ -388,12 +394,12 @@ def test_a_run_leaves_no_locks_and_a_read_only_store_can_be_observed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     organism, store = load(str(TOY)), Store(tmp_path / "store")
-    lab.execute(lab.plan(str(TOY), organism, store, 1), 2)
+    execute(plan(str(TOY), organism, store, 1), 2)
     assert list((tmp_path / "store").rglob("*.lock")) == []
 
     def none(*_: Any) -> Any:
         raise AssertionError("a lock in a store that is only read")
 
-    monkeypatch.setattr(Store, "alone", none)
+    monkeypatch.setattr(Run, "lock", none)
     arm = organism.arms[0]
-    assert lab.trained("toy", arm, replace(lab.Job(str(TOY), arm.name, 0, store.root, ())), store).number > 0.5
+    assert trained(organism, arm, Job(str(TOY), arm.name, 0, store.root, ()), store).number > 0.5

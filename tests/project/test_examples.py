@@ -28,7 +28,7 @@ def estimates(organism: Any, arm: str, claim: Claim, seeds: int = 5) -> list[flo
     numbers = []
     for seed in range(seeds):
         *_, last = organism.arm(arm).recipe.train(seed)
-        numbers.append(claim.assay.estimate(claim.assay.observe(last.subject, organism.world, seed)))
+        numbers.append(claim.readout.estimate(claim.readout.assay.observe(last.subject, organism.world, seed)))
     return numbers
 
 
@@ -36,7 +36,7 @@ def test_the_absent_supervisor_is_shown(example: Any) -> None:
     able, turns = example.organism.claims
     first = judge(able, estimates(example.organism, "organism", able))
     arms = [estimates(example.organism, name, turns) for name in ("organism", turns.control)]
-    verdict = judge(turns, *arms, given={able.says: first.finding}, bounds=turns.assay.bounds)
+    verdict = judge(turns, *arms, preconditions=[(able.statement, first.finding)], bounds=turns.readout.bounds)
     assert (first.finding, verdict.finding, verdict.effect) == (Finding.SHOWN, Finding.SHOWN, 1.0)
 
 

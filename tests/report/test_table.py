@@ -18,17 +18,16 @@ from turncoat.core import Finding, Row
 from turncoat.organisms import names
 from turncoat.report.table import (
     COLOURS,
-    HEADS,
     MARKS,
     WORST_FIRST,
     Table,
     as_csv,
-    blank,
     details,
     markdown,
     markdown_details,
+    markdown_mark,
     matrix,
-    sign,
+    unjudged,
 )
 from turncoat.store import Store
 
@@ -37,14 +36,14 @@ EVIL = "<script>alert('x')</script> & | \n"
 
 
 def told(organism: str = "mine", row: str | None = "turn", finding: str = "shown", **more: Any) -> dict[str, Any]:
-    return blank(organism)[0] | {"row": row, "finding": finding, "claim": f"It is {finding}."} | more
+    return unjudged(organism)[0] | {"row": row, "finding": finding, "claim": f"It is {finding}."} | more
 
 
 def test_every_finding_has_a_mark_a_colour_and_a_rank() -> None:
     assert set(MARKS) == set(COLOURS) == set(WORST_FIRST) == {finding.value for finding in Finding}
     assert len(set(MARKS.values())) == len(MARKS)
-    assert set(HEADS) == set(Row) and len(set(HEADS.values())) == len(Row)
-    assert {len(head) for head in HEADS.values()} == {3}
+    assert len({row.head for row in Row}) == len(Row)
+    assert {len(head) for head in (row.head for row in Row)} == {3}
 
 
 def test_the_matrix_fits_a_hundred_columns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -54,7 +53,7 @@ def test_the_matrix_fits_a_hundred_columns(tmp_path: Path, capsys: pytest.Captur
     for name in names():
         (line,) = [line for line in lines if line.startswith(name + " ")]
         assert len(re.findall(r"yes|no|[?!–.]", line.removeprefix(name))) == len(Row)
-    assert all(f"{HEADS[row]} {row.value}" in "\n".join(lines) for row in Row)
+    assert all(f"{row.head} {row.value}" in "\n".join(lines) for row in Row)
     rows = [told("an_organism_with_a_very_long_name", row.value) for row in Row] + 120 * [told("b", None)]
     assert max(map(len, matrix(rows).splitlines())) <= 100
 
@@ -63,11 +62,15 @@ def test_a_row_is_as_good_as_its_weakest_claim() -> None:
     text = matrix([told(finding="shown"), told(finding="undecided"), told(row=None), told(row=None, finding="refuted")])
     line = text.splitlines()[1]
     assert line.split() == ["mine", "?", "1/2"]
-    assert sign([told(finding="shown")]) == "**yes**" and sign([told(finding="refuted")]) == "no" and sign([]) == ""
+    assert (
+        markdown_mark([told(finding="shown")]) == "**yes**"
+        and markdown_mark([told(finding="refuted")]) == "no"
+        and markdown_mark([]) == ""
+    )
 
 
 def test_colour_is_for_terminals_that_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    from turncoat.cli import in_colour
+    from turncoat.cli.commands import in_colour
 
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     monkeypatch.setenv("TERM", "xterm")
@@ -135,7 +138,7 @@ def test_nothing_breaks_out_of_a_cell() -> None:
         page = table._repr_html_()
         assert "<script" not in page and "&lt;script&gt;" in page
         assert str(table)
-    assert "<script" not in Table(tuple(blank("<script>") + blank("b")))._repr_html_()
+    assert "<script" not in Table(tuple(unjudged("<script>") + unjudged("b")))._repr_html_()
     assert "<script" not in pl.DataFrame([evil])._repr_html_()  # what `tc.results` returns shows itself by polars
     lines = markdown_details([told(because=EVIL)]).splitlines()
     assert {len(re.findall(r"(?<!\\)\|", line)) for line in lines} == {5}
@@ -160,7 +163,7 @@ def test_ones_own_organism_is_in_the_table_and_the_gallery(
 ) -> None:
     assert main(["table", "--store", str(store)]) == 0
     assert "\nmy_organism " in capsys.readouterr().out
-    monkeypatch.setattr("turncoat.cli.names", lambda: ["coin_run"])  # the whole gallery takes its time
+    monkeypatch.setattr("turncoat.cli.commands.names", lambda: ["coin_run"])  # the whole gallery takes its time
     assert main(["report", "--store", str(store), "--out", str(tmp_path / "site")]) == 0
     assert "my_organism.html" in (tmp_path / "site" / "index.html").read_text()
     (store.parent / "my_organism.py").unlink()

@@ -12,25 +12,31 @@ import numpy as np
 import pytest
 
 from paths import TOY
-from turncoat.core import Access, Traces
+from turncoat.core import Access, Assay, Traces, readout
 from turncoat.organisms import load
 from turncoat.testing.contract import assay_checks, organism_checks
 
 
 @dataclass(frozen=True)
-class Mean:
-    broken: str = ""
-    needs: ClassVar[Access] = Access.ACT
-    version: ClassVar[int] = 1
-    bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
-    says: ClassVar[str] = "units"
+class Number:
+    """A subject that is a number and no more."""
 
-    def observe(self, subject: float, world: Any, seed: int) -> Traces:
+    value: float
+    access: Access = Access.ACT
+
+
+@dataclass(frozen=True)
+class Mean(Assay):
+    broken: str = ""
+    version: ClassVar[int] = 1
+
+    def observe(self, subject: Any, world: Any, seed: int) -> Traces:
         rng = np.random.default_rng(None if self.broken == "seed" else seed)
-        value = 0.0 if self.broken == "deaf" else 0.9 if self.broken == "always" else subject
+        value = 0.0 if self.broken == "deaf" else 0.9 if self.broken == "always" else subject.value
         return Traces({"x": value + rng.random(50) / 10 + (5 if self.broken == "bounds" else 0)})
 
-    def estimate(self, traces: Traces) -> float:
+    @readout(bounds=(0.0, 1.0), unit="units")
+    def mean(self, traces: Traces) -> float:
         noise = np.random.default_rng().random() if self.broken == "impure" else 0
         return float(traces["x"].mean()) + noise / 100
 
@@ -47,7 +53,12 @@ class Mean:
     ],
 )
 def test_assay_checks_find_the_flaw(broken: str, fails: str | None) -> None:
-    failed = [check.name for check in assay_checks(Mean(broken), None, 0.8, 0.1, 0.5) if not check.passed]
+    world: Any = None
+    failed = [
+        check.name
+        for check in assay_checks(Mean(broken).readout(), world, Number(0.8), Number(0.1), 0.5)
+        if not check.passed
+    ]
     assert failed == [] if fails is None else fails in failed
 
 
@@ -64,7 +75,7 @@ def test_organism_checks_pass_the_toy_and_find_flaws() -> None:
     twin = replace(toy.arms[1], name="twin", recipe=toy.arms[0].recipe)
     assert failed(arms=(*toy.arms, twin)) == {"arm twin: differs from the organism"}
     impossible = replace(toy.claims[0], at_least=7.0)
-    assert failed(claims=(impossible,)) == {f"claim {impossible.says!r}: its threshold can be met and missed"}
+    assert failed(claims=(impossible,)) == {f"claim {impossible.statement!r}: its threshold can be met and missed"}
 
 
 def test_importing_torch_on_sight_is_found(tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 turncoat check ./my_organism.py              each check with pass, note or FAIL, and why
 pytest --organism ./my_organism.py           the same as tests of your project (a pytest plugin)
-for check in assay_checks(MyAssay(), world, planted=..., null=..., at_least=0.5): assert check.passed, check.reason
+for check in assay_checks(MyAssay().readout(), world, planted=..., null=..., at_least=0.5):
+    assert check.passed, check.reason
 """
 
 from __future__ import annotations
@@ -11,19 +12,29 @@ import copy
 import dataclasses
 import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from turncoat.boundary import one_line
-from turncoat.core import Arm, Assay, Claim, Organism, TurncoatError, difference, digest, every_claim, lineage, plain
-from turncoat.organisms import load
-from turncoat.store import Store
+from turncoat.core import (
+    Assay,
+    Claim,
+    Organism,
+    Readout,
+    Subject,
+    TurncoatError,
+    World,
+    difference,
+    digest,
+    every_claim,
+    lineage,
+    plain,
+)
+from turncoat.protocols import require
+from turncoat.store import tables
 
 
 @dataclass(frozen=True)
@@ -42,14 +53,17 @@ def organism_checks(organism: Organism, source: str) -> Iterator[Check]:
     yield verdict("the docstring has prose", len(prose.split()) >= 20, "say what the organism shows and its control")
     yield verdict("references are given", bool(organism.refs), "refs is empty")
     yield verdict("there is a control", len(organism.arms) > 1, "no claim without its matched control: add an arm")
-    recipes = [recipe for arm in organism.all_arms() for recipe in lineage(arm.recipe)]
-    for what, things in (("recipe", recipes), ("assay", [claim.assay for claim in every_claim(organism.claims)])):
+    stored: dict[str, list[object]] = {
+        "recipe": [recipe for arm in organism.all_arms() for recipe in lineage(arm.recipe)],
+        "assay": [claim.readout.assay for claim in every_claim(organism.claims)],
+        "world": [organism.world],
+    }
+    for what, things in stored.items():
         for kind in dict.fromkeys(type(thing) for thing in things):
             hint = "add `version: ClassVar[int] = 1`, and raise it when a change of code changes what it does"
             yield verdict(f"{what} {kind.__name__}: it has a version", has_version(kind), hint)
-    kind = type(organism.world)
-    hint = "it has none, so a change of its code would not be told from what it was"
-    yield Check(f"world {kind.__name__}: its version", True, "" if has_version(kind) else hint)
+            hint = f'it has none: add `kind: ClassVar[str] = "{kind.__name__}"`, or a rename orphans what is stored'
+            yield Check(f"{what} {kind.__name__}: its kind", True, "" if "kind" in vars(kind) else hint)
     for arm in organism.all_arms():
         yield attempt(f"arm {arm.name}: the recipe is frozen plain data", partial(is_plain, arm.recipe))
         yield verdict(f"arm {arm.name}: it says what a seed replicates", hasattr(arm.recipe, "unit"), "give it a unit")
@@ -61,31 +75,33 @@ def organism_checks(organism: Organism, source: str) -> Iterator[Check]:
             hint = f"in {len(apart)} fields: {', '.join(apart)}; a claim that compares them must name them all"
             yield Check(f"arm {arm.name}: in what it differs", True, hint)
     for claim in every_claim(organism.claims):
-        yield attempt(f"claim {claim.says!r}: its assay is frozen plain data", partial(is_plain, claim.assay))
-        yield attempt(f"claim {claim.says!r}: its threshold can be met and missed", partial(in_bounds, claim))
+        yield attempt(f"claim {claim.statement!r}: its assay is frozen plain data", partial(is_plain, claim.readout))
+        yield attempt(f"claim {claim.statement!r}: its threshold can be met and missed", partial(in_bounds, claim))
     yield attempt("listing it does not import torch", lambda: imports_no_torch(source))
 
 
-def assay_checks(assay: Any, world: Any, planted: Any, null: Any, at_least: float, seed: int = 0) -> Iterator[Check]:
-    """The rules for an assay: it fires on the planted subject, is silent on the null, and repeats itself."""
-    yield verdict(
-        "it is an assay", isinstance(assay, Assay), "it lacks observe, estimate, needs, version, bounds or says"
-    )
+def assay_checks(
+    readout: Readout, world: World, planted: Subject, null: Subject, at_least: float, seed: int = 0
+) -> Iterator[Check]:
+    """The rules for an assay, by one of its readouts: it fires on the planted subject, is silent on the null, and
+    repeats itself. Raises NotTestable where it cannot be put to them."""
+    assay = readout.assay
+    yield verdict("it is an assay", isinstance(assay, Assay), "it is no subclass of turncoat.core.Assay")
     yield attempt("it is frozen plain data", lambda: is_plain(assay))
+    for subject in (planted, null):
+        require(assay, subject, world)
     traces = assay.observe(planted, world, seed)
-    fired, silent = assay.estimate(traces), assay.estimate(assay.observe(null, world, seed))
+    fired, silent = readout.estimate(traces), readout.estimate(assay.observe(null, world, seed))
     yield verdict("it fires on the planted subject", fired >= at_least, f"{fired:.3f} is below {at_least}")
-    yield verdict("it is silent on the null", silent < at_least, f"{silent:.3f} reaches {at_least}")
-    low, high = assay.bounds
-    yield verdict("its estimates are within its bounds", low <= min(fired, silent) <= max(fired, silent) <= high)
+    yield verdict("it is silent on the null", not silent >= at_least, f"{silent:.3f} reaches {at_least}")
+    low, high = readout.bounds
+    within = all(low <= value <= high for value in (fired, silent) if not np.isnan(value))
+    yield verdict("its estimates are within its bounds", within, f"they are {fired:.3f} and {silent:.3f}")
     again = assay.observe(planted, world, seed)
     same = all(np.array_equal(column, again[name]) for name, column in traces.columns.items())
     yield verdict("observation is a function of the seed", same, "the same seed gave other traces")
-    with tempfile.TemporaryDirectory() as folder:
-        store, arm = Store(Path(folder)), Arm("planted", assay)  # any plain data names a folder
-        store.save_traces("check", arm, 0, assay, traces)
-        stored = store.load_traces("check", arm, 0, assay)
-    same = stored is not None and assay.estimate(stored) == assay.estimate(traces) == fired
+    stored = tables.from_parquet(tables.to_parquet(traces, {}))
+    same = readout.estimate(stored) == readout.estimate(traces) == fired
     yield verdict("estimates are pure, also after storage", same, "the same traces gave another number")
 
 
@@ -106,7 +122,7 @@ def has_version(kind: type) -> bool:
     return isinstance(getattr(kind, "version", None), int)
 
 
-def is_plain(thing: Any) -> None:
+def is_plain(thing: object) -> None:
     kind = type(thing)
     if not dataclasses.is_dataclass(kind) or not getattr(kind, "__dataclass_params__").frozen:  # noqa: B009
         raise TurncoatError(f"{kind.__name__} is not a frozen dataclass")
@@ -119,7 +135,7 @@ def is_plain(thing: Any) -> None:
 MUTABLE = {dict: "a dict; write a tuple of pairs", list: "a list; write a tuple", set: "a set; write a frozenset"}
 
 
-def unchanging(thing: Any, where: str) -> None:
+def unchanging(thing: object, where: str) -> None:
     """Raises TurncoatError where a field, or something within it, could be changed in place."""
     for kind, hint in MUTABLE.items():
         if isinstance(thing, kind):
@@ -133,7 +149,7 @@ def unchanging(thing: Any, where: str) -> None:
 
 
 def in_bounds(claim: Claim) -> None:
-    low, high = claim.assay.bounds
+    low, high = claim.readout.bounds
     if claim.control is not None:
         low, high = low - high, high - low
     if not low <= claim.threshold <= high:  # nor is NaN
@@ -148,49 +164,3 @@ def imports_no_torch(source: str) -> None:
         raise TurncoatError(
             done.stderr.strip().splitlines()[-1] if done.stderr else "it imports torch: import it in train"
         )
-
-
-# -- the pytest plugin -------------------------------------------------------------------------------------
-
-
-def pytest_addoption(parser: Any) -> None:
-    parser.addoption("--organism", action="append", default=[], help="check this organism (name or .py file) as tests")
-
-
-def pytest_collection_modifyitems(session: Any, config: Any, items: list[Any]) -> None:
-    """Each check of what is given with --organism is a test, and all that train are one, which runs with the tests."""
-    import pytest
-
-    class CheckItem(pytest.Item):
-        def __init__(self, *, run: Callable[[], Iterable[Check]], **kwargs: Any) -> None:
-            super().__init__(**kwargs)
-            self.run = run
-
-        def runtest(self) -> None:
-            failed = [f"{check.name}: {check.reason}" for check in self.run() if not check.passed]
-            if failed:
-                raise TurncoatError("\n".join(failed))
-
-        def repr_failure(self, excinfo: Any, style: Any = None) -> str:
-            return one_line(excinfo.value)
-
-        def reportinfo(self) -> tuple[Path, int | None, str]:
-            return self.path, None, self.name
-
-    def item(source: str, name: str, run: Callable[[], Iterable[Check]]) -> CheckItem:
-        called = f"{Path(source).stem}: {name}"
-        return CheckItem.from_parent(session, name=called, nodeid=f"{source}::{name}", run=run)
-
-    def training(organism: Organism) -> Iterator[Check]:
-        from turncoat.testing.smoke import smoke_checks
-
-        return smoke_checks(organism)
-
-    for source in config.getoption("--organism"):
-        try:
-            organism = load(source)
-            found = [item(source, check.name, partial(tuple, [check])) for check in organism_checks(organism, source)]
-        except TurncoatError as error:
-            items.append(item(source, "it can be loaded", partial(tuple, [Check("load", False, str(error))])))
-        else:
-            items += [*found, item(source, "a short training", partial(training, organism))]
