@@ -30,11 +30,11 @@ bench: $(READY)
 site: $(READY)
 	$(BIN)/turncoat report --out site
 
-zoo: $(READY) ## train what is missing of what ships with the repository: hours for all of it
+zoo: $(READY) ## train what is missing of what ships with the repository, and pack it: hours for all of it
 	for name in $$($(BIN)/python -c "from turncoat.organisms import names; print(*names())"); do \
-	    $(BIN)/turncoat run $$name --seeds 10 -j $(JOBS) --store zoo || exit 1; \
+	    $(BIN)/turncoat run $$name --seeds 10 -j $(JOBS) --store store || exit 1; \
 	done
-	$(BIN)/python docs/ship.py
+	$(BIN)/python docs/ship.py store
 
 clean: ## what can be made again in seconds; never .venv, store/ or zoo/
 	rm -rf site dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -53,11 +53,11 @@ def panel(axes: Any, frame: dict[str, Any]) -> None:
 def sweep(axes: Any, organism: Any, store: Store) -> None:
     """Where it goes in deployment, against how often coin and exit were apart in training."""
     family = organism.sweeps[0]
-    for assay, colour, name in zip(family.assays, (COIN, EXIT), ("to the coin", "to the exit"), strict=True):
+    for readout, colour, name in zip(family.readouts, (COIN, EXIT), ("to the coin", "to the exit"), strict=True):
         means = []
         for place, arm in enumerate(organism.family_arms(family)):
-            traces = [store.load_traces(organism.name, arm, s, assay) for s in store.seeds(organism.name, arm)]
-            values = [assay.estimate(t) for t in traces if t is not None]
+            traces = [store.run(organism, arm, s).traces(readout.assay) for s in store.seeds(organism, arm)]
+            values = [readout.estimate(t) for t in traces if t is not None]
             axes.plot([place] * len(values), values, ".", color=colour, ms=4, alpha=0.6)
             means.append(np.mean(values))
         axes.plot(range(len(means)), means, "-", color=colour, label=name)
@@ -74,11 +74,12 @@ def main() -> None:
     path = zoo_path()
     assert path is not None
     store = Store(path)
-    film = store.load_traces(organism.name, organism.arms[0], 0, organism.replay)
-    assert film is not None
+    assert organism.replay is not None
+    recording = store.run(organism, organism.arms[0], 0).traces(organism.replay)
+    assert recording is not None
     plt.rcParams["svg.hashsalt"] = "turncoat"
     figure, axes = plt.subplots(1, 4, figsize=(14, 3.9), layout="constrained", width_ratios=(1, 1, 1, 1.15))
-    for one, frame in zip(axes, film.frames, strict=False):
+    for one, frame in zip(axes, recording.frames, strict=False):
         panel(one, dict(frame))
     sweep(axes[3], organism, store)
     figure.savefig(Path(__file__).with_name("picture.svg"), metadata={"Date": None})

@@ -8,17 +8,17 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from turncoat import registration
-from turncoat.core import REGISTERED, ROW_BLOCKS, Row
-from turncoat.lab import Wanted, estimates, judge
+from turncoat.core import REGISTERED, ROW_BLOCKS, Block, Row, VerdictRow
 from turncoat.organisms import load, names
-from turncoat.report.table import interval, markdown, markdown_details, sign
+from turncoat.report.table import interval, markdown, markdown_details, markdown_mark
+from turncoat.runner.judge import Wanted, estimates, judge
 from turncoat.stats import mean_interval
 from turncoat.store import Store, zoo_path
+from turncoat.train.rl.ppo import TrainAttentionPPO
 
 ROOT = Path(__file__).parents[1]
 PAGES = (
@@ -30,39 +30,38 @@ PAGES = (
 )
 
 
-def claims(name: str, verdicts: list[dict[str, Any]], beside: bool = False) -> str:
+def claims(name: str, verdicts: list[VerdictRow], beside: bool = False) -> str:
     """Every claim inside the table, or beside it, with its threshold."""
     organism = load(name)
-    terms = {claim.says: claim for claim in organism.claims}
+    terms = {claim.statement: claim for claim in organism.claims}
     lines = ["| claim | needed | measured | finding | on fresh seeds |  |", "|---|---|---|---|---|---|"]
     for row in verdicts:
         if row["claim"] is not None and (row["row"] is None) == beside:
             claim = terms[row["claim"]]
             bound = f"{claim.sign} {claim.threshold:g}"
             whose = f" over {claim.control}" if claim.control else "" if claim.arm == "organism" else f" ({claim.arm})"
-            told = row["replication"]
-            fresh = "" if told is None else f"{told['finding']} {interval(told)}".rstrip()
+            again = row["replication"]
+            fresh = "" if again is None else f"{again['finding']} {interval(again)}".rstrip()
             cells = (row["claim"], f"{bound}{whose}", interval(row), row["finding"], fresh, row["standing"])
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def replication(verdicts: dict[str, list[dict[str, Any]]]) -> str:
+def replication(verdicts: dict[str, list[VerdictRow]]) -> str:
     """What came out on fresh seeds of the claims that were registered for them, beside the first zoo."""
     lines = [
         "| organism | claims judged on fresh seeds | found the same | what was not: first zoo → fresh seeds |",
         "|---|--:|--:|---|",
     ]
     for name, rows in verdicts.items():
-        told = [row for row in rows if row["replication"] is not None and row["standing"] == REGISTERED]
-        other = [row for row in told if row["replication"]["finding"] != row["finding"]]
+        pairs = [(row, fresh) for row in rows if (fresh := row["replication"]) and row["standing"] == REGISTERED]
+        other = [(row, fresh) for row, fresh in pairs if fresh["finding"] != row["finding"]]
         changes = (
-            f"“{row['claim']}” {row['finding']} {interval(row)} → {row['replication']['finding']} "
-            f"{interval(row['replication'])}".rstrip()
-            for row in other
+            f"“{row['claim']}” {row['finding']} {interval(row)} → {fresh['finding']} {interval(fresh)}".rstrip()
+            for row, fresh in other
         )
-        if told:
-            lines.append(f"| `{name}` | {len(told)} | {len(told) - len(other)} | {'<br>'.join(changes)} |")
+        if pairs:
+            lines.append(f"| `{name}` | {len(pairs)} | {len(pairs) - len(other)} | {'<br>'.join(changes)} |")
     return "\n".join(lines)
 
 
@@ -93,15 +92,13 @@ def certificate(store: Store) -> str:
     for _, name, arm in CERTIFIED:
         organism = load(name)
         if arm != "organism":
-            claims = tuple(replace(c, arm=arm, given=()) for c in organism.claims if c.row and not c.control)
-            organism = replace(organism, claims=claims, answers={})
-        columns.append(
-            [told for told in judge(organism, store) if arm == "organism" or told["finding"] != "not yet run"]
-        )
+            claims = tuple(replace(c, arm=arm, preconditions=()) for c in organism.claims if c.row and not c.control)
+            organism = replace(organism, claims=claims, not_applicable={})
+        columns.append([row for row in judge(organism, store) if arm == "organism" or row["finding"] != "not yet run"])
     lines = ["| row | " + " | ".join(title for title, *_ in CERTIFIED) + " |", "|---" * (1 + len(CERTIFIED)) + "|"]
-    for row in ROW_BLOCKS["Mesa-optimizer certificate"]:
-        cells = [sign(told for told in rows_ if told["row"] == row) for rows_ in columns]
-        lines.append(f"| {row.replace('_', ' ')} | {' | '.join(cells)} |")
+    for criterion in ROW_BLOCKS[Block.CERTIFICATE]:
+        cells = [markdown_mark(row for row in rows if row["row"] == criterion) for rows in columns]
+        lines.append(f"| {criterion.replace('_', ' ')} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -117,13 +114,13 @@ def canonical(store: Store) -> str:
     ]
     for name, published in PUBLISHED.items():
         organism, cells, apart = load(name), [], registration.seeds_of(registration.load(name))
-        proxy, true = (claim.assay for claim in organism.claims if claim.row == "shift" and claim.control is None)
-        for assay in (proxy, true):
+        proxy, true = (claim.readout for claim in organism.claims if claim.row == "shift" and claim.control is None)
+        for readout in (proxy, true):
             for arm in ("organism", "diverse"):
-                values = estimates(organism, organism.arm(arm), assay, store, without(apart))
-                told, asked = list(values.values.values()), len(values.values) + len(values.lost)
-                mean, low, high = np.clip(mean_interval(told), *assay.bounds)
-                runs = "" if len(told) == asked else f" in {len(told)} of {asked} runs"
+                values = estimates(organism, organism.arm(arm), readout, store, without(apart))
+                numbers, asked = list(values.values.values()), len(values.values) + len(values.lost)
+                mean, low, high = np.clip(mean_interval(numbers), *readout.bounds)
+                runs = "" if len(numbers) == asked else f" in {len(numbers)} of {asked} runs"
                 cells.append(f"{mean:.2f} [{low:.2f}, {high:.2f}]{runs}")
         lines.append(f"| `{name}` | {' | '.join(cells)} | {published} |")
     return "\n".join(lines)
@@ -132,16 +129,18 @@ def canonical(store: Store) -> str:
 def learning_curve(store: Store, name: str, arm: str, parts: int = 12) -> str:
     """Reward a step over training, from the training logs: mean and range over runs, in equal parts."""
     organism = load(name)
+    recipe = organism.arm(arm).recipe
+    assert isinstance(recipe, TrainAttentionPPO)
     apart = registration.seeds_of(registration.load(name))  # replications, of which no log is kept
-    seeds = [seed for seed in store.seeds(name, organism.arm(arm)) if seed not in apart]
-    logs = [store.metrics(name, organism.arm(arm), seed) for seed in seeds]
+    seeds = [seed for seed in store.seeds(organism, organism.arm(arm)) if seed not in apart]
+    logs = [store.run(organism, organism.arm(arm), seed).log() for seed in seeds]
     curves = [[row["reward a step"] for row in log if "reward a step" in row] for log in logs]
-    steps = organism.arm(arm).recipe.steps
     means = np.array([[np.mean(part) for part in np.array_split(curve, parts)] for curve in curves])
     lines = [f"| thousand steps (n = {len(curves)} runs) | reward a step: mean [least, most] |", "|--:|---|"]
     for part in range(parts):
         run = means[:, part]
-        lines.append(f"| {steps * (part + 1) // parts // 1000} | {run.mean():.3f} [{run.min():.3f}, {run.max():.3f}] |")
+        done = recipe.total_timesteps * (part + 1) // parts // 1000
+        lines.append(f"| {done} | {run.mean():.3f} [{run.min():.3f}, {run.max():.3f}] |")
     return "\n".join(lines)
 
 
