@@ -5,6 +5,7 @@ python docs/architecture.py [file]      from the imports as they are, in the lay
 
 from __future__ import annotations
 
+import itertools
 import sys
 import tomllib
 from pathlib import Path
@@ -29,6 +30,9 @@ WORDS = {  # a room's part on the way of a seed from recipe to verdict, or what 
 ALL_IMPORT = "core"  # no arrow to it: there would be one from every room
 INK, LINE, BOX = "#1f2328", "#9aa4ae", "#eef3f8"
 WIDE, HIGH, STEP = 2.2, 0.56, 0.92  # of a box, and from one layer to the next
+OUTSIDE = 3.3  # how far from the middle a line goes round the boxes in its way
+
+Point = tuple[float, float]
 
 
 def layers() -> list[list[str]]:
@@ -64,7 +68,47 @@ def reduced(found: dict[str, set[str]]) -> list[tuple[str, str]]:
     ]
 
 
-def box(axes: Axes, room: str, x: float, y: float) -> None:
+def arranged(rows: list[list[str]], arrows: list[tuple[str, str]]) -> dict[str, Point]:
+    """The middle of each room's box. Rooms of one layer are in the order in which the fewest lines have to go round."""
+
+    def placed(order: tuple[tuple[str, ...], ...]) -> dict[str, Point]:
+        return {
+            room: (3.6 * (place - (len(row) - 1) / 2), -STEP * depth)
+            for depth, row in enumerate(order)
+            for place, room in enumerate(row)
+        }
+
+    def cost(places: dict[str, Point]) -> tuple[int, float]:
+        lines = [line(places, *arrow) for arrow in arrows]
+        return sum(len(points) > 2 for points in lines), sum(abs(points[0][0] - points[-1][0]) for points in lines)
+
+    return min((placed(order) for order in itertools.product(*map(itertools.permutations, rows))), key=cost)
+
+
+def line(places: dict[str, Point], room: str, target: str) -> list[Point]:
+    """From the edge of a box to that of another: straight where no other box is in the way, else round the outside."""
+    (x, y), (to_x, to_y) = places[room], places[target]
+    side = WIDE / 2 if to_x > x else -WIDE / 2
+    below, above, beside, beside_target = (x, y - HIGH / 2), (to_x, to_y + HIGH / 2), (x + side, y), (to_x - side, to_y)
+    if y == to_y:
+        return [beside, beside_target]
+    others = [place for name, place in places.items() if name not in (room, target)]
+    for start, end in ((below, above), (beside, above), (below, beside_target)):
+        if not any(crosses(start, end, other) for other in others):
+            return [start, end]
+    out = OUTSIDE if side > 0 else -OUTSIDE
+    return [beside, (out, y), (out, to_y), (to_x + side, to_y)]
+
+
+def crosses(start: Point, end: Point, middle: Point) -> bool:
+    """Whether a straight line passes through the box about that point."""
+    ways = [step / 100 for step in range(101)]
+    points = ((start[0] + way * (end[0] - start[0]), start[1] + way * (end[1] - start[1])) for way in ways)
+    return any(abs(x - middle[0]) < WIDE / 2 and abs(y - middle[1]) < HIGH / 2 for x, y in points)
+
+
+def box(axes: Axes, room: str, middle: Point) -> None:
+    x, y = middle
     shape = "round,pad=0,rounding_size=0.08"
     corner = (x - WIDE / 2, y - HIGH / 2)
     axes.add_patch(FancyBboxPatch(corner, WIDE, HIGH, boxstyle=shape, fc=BOX, ec=INK, lw=1, zorder=2))
@@ -72,39 +116,25 @@ def box(axes: Axes, room: str, x: float, y: float) -> None:
     axes.text(x, y - 0.14, WORDS[room], ha="center", va="center", fontsize=7.5, color=INK)
 
 
-def arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
-    """From the edge of one box to the edge of another, so that it passes by what lies between where it can."""
-    (x, y), (to_x, to_y) = start, end
-    far, side, bend = y - to_y > 1.5 * STEP, WIDE / 2 if to_x > x else -WIDE / 2, 0.0
-    begin, finish = (x, y - HIGH / 2), (to_x, to_y + HIGH / 2)
-    if y == to_y:
-        begin, finish = (x + side, y), (to_x - side, to_y)
-    elif far and x == to_x:
-        bend = 0.45
-    elif far and x == 0:
-        begin = (x + side, y)
-    elif far and to_x == 0:
-        finish = (to_x - side, to_y)
+def arrow(axes: Axes, points: list[Point]) -> None:
+    axes.plot(*zip(*points[:-1], strict=True), color=LINE, lw=1.1, zorder=1)
     style = {"arrowstyle": "-|>", "color": LINE, "lw": 1.1, "shrinkA": 0, "shrinkB": 0}
-    axes.annotate("", finish, begin, arrowprops=style | {"connectionstyle": f"arc3,rad={bend}"}, zorder=1)
+    axes.annotate("", points[-1], points[-2], arrowprops=style, zorder=1)
 
 
 def draw(path: Path) -> None:
     rows = layers()
-    places = {
-        room: (3.6 * (place - (len(row) - 1) / 2), -STEP * depth)
-        for depth, row in enumerate(rows)
-        for place, room in enumerate(row)
-    }
+    arrows = reduced(imports([room for row in rows for room in row]))
+    arrows = [(room, target) for room, target in arrows if target != ALL_IMPORT]
+    places = arranged(rows, arrows)
     bottom = -STEP * (len(rows) - 1) - 0.5
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": PACKAGE, "font.family": "sans-serif"}):
         figure = Figure(figsize=(7, 7 * (0.5 - bottom) / 8))
         axes = figure.add_axes((0, 0, 1, 1))
-        for room, target in reduced(imports(list(places))):
-            if target != ALL_IMPORT:
-                arrow(axes, places[room], places[target])
-        for room, (x, y) in places.items():
-            box(axes, room, x, y)
+        for room, target in arrows:
+            arrow(axes, line(places, room, target))
+        for room, middle in places.items():
+            box(axes, room, middle)
         axes.set(xlim=(-4, 4), ylim=(bottom, 0.5))
         axes.axis("off")
         figure.savefig(path, format="svg", facecolor="white", metadata={"Date": None})
