@@ -50,7 +50,7 @@ class Policy:
     module: nn.Module
     inputs: Mapping[str, Tensor]
     outputs: tuple[str, ...]
-    says: str  # what the outputs are, and how the subject acts on them
+    description: str  # what the outputs are, and how the subject acts on them
     free: Mapping[str, tuple[int, ...]] | None = None  # further axes that may be of any length, by input
 
 
@@ -151,12 +151,14 @@ class PlannerLogits(nn.Module):
 def _(subject: PlannerPolicy, observation: Observation) -> Policy | None:
     if not isinstance(subject.module, PlannerNet):
         return None  # value iteration and the lookup table are scripts
-    says = (
+    description = (
         f"logits [n, {subject.layers} x moves, H, W] after {subject.ticks} ticks, from an empty hidden state. It takes "
         "the likeliest move at its cell (and in its layer), and thinks on when the maze changes"
     )
     grid = torch.from_numpy(observation["grid"]).float()
-    return Policy(PlannerLogits(subject.module, subject.ticks), {"grid": grid}, ("logits",), says, {"grid": (2, 3)})
+    return Policy(
+        PlannerLogits(subject.module, subject.ticks), {"grid": grid}, ("logits",), description, {"grid": (2, 3)}
+    )
 
 
 class AttentionLogits(nn.Module):
@@ -181,12 +183,16 @@ SAMPLES = "It samples its move from their softmax"
 def _(subject: ObjectAttentionPolicy, observation: Observation) -> Policy | None:
     seen = {name: value.float() for name, value in subject.begin(EPISODES, 0).inputs(observation).items()}
     inputs = {name: seen[name] for name in ("objects", "about")}
-    says = "logits [n, moves] of what turncoat.models.object_attention.network_inputs makes of a level. " + SAMPLES
+    description = (
+        "logits [n, moves] of what turncoat.models.object_attention.network_inputs makes of a level. " + SAMPLES
+    )
     hidden = subject.module.initial_hidden(len(seen["about"]))
     if hidden is None:
-        return Policy(AttentionLogits(subject.module), inputs, ("logits",), says)
-    says += "; the state after goes in at the next step, and is 0 at first"
-    return Policy(RecurrentAttentionLogits(subject.module), inputs | {"hidden": hidden}, ("logits", "hidden"), says)
+        return Policy(AttentionLogits(subject.module), inputs, ("logits",), description)
+    description += "; the state after goes in at the next step, and is 0 at first"
+    return Policy(
+        RecurrentAttentionLogits(subject.module), inputs | {"hidden": hidden}, ("logits", "hidden"), description
+    )
 
 
 class MLPLogits(nn.Module):
@@ -220,18 +226,18 @@ class ProbationLogits(nn.Module):
 
 @policy.register
 def _(subject: ProbationPolicy, observation: Observation) -> Policy | None:
-    says = f"logits [n, moves]. {SAMPLES}, or takes the likeliest where the condition is greedy"
-    return Policy(ProbationLogits(subject.module), tensors(observation), ("logits",), says)
+    description = f"logits [n, moves]. {SAMPLES}, or takes the likeliest where the condition is greedy"
+    return Policy(ProbationLogits(subject.module), tensors(observation), ("logits",), description)
 
 
 @policy.register
 def _(subject: DialogueModel, observation: Observation) -> Policy | None:
     tokens = torch.from_numpy(observation[:, : (observation != PAD).sum(1).max()]).contiguous()
-    says = (
+    description = (
         "logits [n, T, words] of the next token after each. It says the likeliest that keeps its turn well-formed, and "
         "`legal` of the subject in Turncoat says which do"
     )
-    return Policy(subject.module, {"tokens": tokens}, ("logits",), says, {"tokens": (1,)})
+    return Policy(subject.module, {"tokens": tokens}, ("logits",), description, {"tokens": (1,)})
 
 
 class ResidualLogits(nn.Module):
@@ -245,15 +251,15 @@ class ResidualLogits(nn.Module):
 
 @policy.register
 def _(subject: ResidualClassifier, observation: Observation) -> Policy | None:
-    says = f"logits [n, classes] after {subject.depth} blocks. It says the likeliest"
+    description = f"logits [n, classes] after {subject.depth} blocks. It says the likeliest"
     module = ResidualLogits(subject.module, subject.depth)
-    return Policy(module, {"inputs": torch.from_numpy(observation)}, ("logits",), says)
+    return Policy(module, {"inputs": torch.from_numpy(observation)}, ("logits",), description)
 
 
 @policy.register
 def _(subject: InContextRegressor, observation: Observation) -> Policy | None:
-    says = "predictions [n, 1] of the last label of each row of tokens"
-    return Policy(subject.module, {"inputs": torch.from_numpy(observation)}, ("prediction",), says)
+    description = "predictions [n, 1] of the last label of each row of tokens"
+    return Policy(subject.module, {"inputs": torch.from_numpy(observation)}, ("prediction",), description)
 
 
 # -- the card --------------------------------------------------------------------------------------------
@@ -291,7 +297,7 @@ def policy_use(policy: Policy, outputs: tuple[Tensor, ...]) -> str:
             "    network(**{name[3:]: value for name, value in example.items() if name.startswith('in.')})",
             "\nIn:\n",
             *(shape(name, value) for name, value in policy.inputs.items()),
-            f"\nOut: {policy.says}.",
+            f"\nOut: {policy.description}.",
             "",
         ]
     )

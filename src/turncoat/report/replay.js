@@ -5,7 +5,7 @@
 (() => {
   const root = document.getElementById("replay");
   if (!root) return;
-  const films = JSON.parse(document.getElementById("replay-data").textContent);
+  const recordings = JSON.parse(document.getElementById("replay-data").textContent);
   const find = (name) => root.querySelector(`[data-role="${name}"]`);
   const [scrubber, count, says, panels, legend, marks, choice, play] =
     ["scrubber", "count", "says", "panels", "legend", "marks", "choice", "play"].map(find);
@@ -25,7 +25,7 @@
     ["pill", 1.9, rect(4.8, 2.9, 2.9)],
   ];
   const AGENT_LOOK = ["self", 1.9, () => svg("circle", { r: 4.3 })];
-  let film = null, drawn = [], tick = 0, timer = null;
+  let recording = null, drawn = [], tick = 0, timer = null;
 
   const html = (name, className, text) => {
     const node = document.createElement(name);
@@ -84,7 +84,7 @@
   // -- grid: a maze and the plan for it ----------------------------------------------------------------
 
   function planLook(name) {
-    const named = film.panels.filter((panel) => panel.kind === "grid").flatMap((panel) => panel.objects.map((o) => o.name));
+    const named = recording.panels.filter((panel) => panel.kind === "grid").flatMap((panel) => panel.objects.map((o) => o.name));
     const others = distinct(named).filter((one) => one !== "coin" && one !== "exit");
     return SHAPES[{ coin: 0, exit: 1 }[name] ?? 2 + Math.max(0, others.indexOf(name)) % 2];
   }
@@ -148,8 +148,8 @@
 
   // -- episode: what moves in a grid, step by step -----------------------------------------------------
 
-  // every name keeps its look in all films of the page, so that films compare; coin and exit first, as in plans
-  const names = distinct(films.flatMap((one) => one.panels).filter((panel) => panel.kind === "episode")
+  // every name keeps its look in all recordings of the page, so that recordings compare; coin and exit first, as in plans
+  const names = distinct(recordings.flatMap((one) => one.panels).filter((panel) => panel.kind === "episode")
     .flatMap((panel) => panel.kinds.map(([name]) => name)));
   const cast = distinct(["coin", "exit", ...names]).filter((name) => names.includes(name) && name !== AGENT);
   const castLook = (name) => name === AGENT ? AGENT_LOOK : SHAPES[cast.indexOf(name) % SHAPES.length];
@@ -258,7 +258,7 @@
   // -- dialogue: who said what, turn by turn -----------------------------------------------------------
 
   function buildDialogue(panel) {
-    const speakers = distinct(film.panels.flatMap((one) => (one.turns ?? []).map(([who]) => who)));
+    const speakers = distinct(recording.panels.flatMap((one) => (one.turns ?? []).map(([who]) => who)));
     const turns = panel.turns.map(([who, text]) => {
       const turn = html("li", `turn speaker-${speakers.indexOf(who) % 4}`);
       turn.append(html("b", "who", who), html("p", "", text));
@@ -281,7 +281,7 @@
     return { line: `turn ${soFar} of ${turns.length}${happened(panel)}`, told };
   }
 
-  // -- the film ----------------------------------------------------------------------------------------
+  // -- the recording ----------------------------------------------------------------------------------------
 
   const KINDS = { // `pace` is in milliseconds
     grid: { build: buildGrid, draw: drawGrid, legend: gridLegend, ticks: (panel) => panel.plan.length, pace: 160 },
@@ -294,9 +294,9 @@
   };
 
   function show(to) {
-    tick = Math.max(0, Math.min(film.ticks - 1, to));
+    tick = Math.max(0, Math.min(recording.ticks - 1, to));
     scrubber.value = tick;
-    count.textContent = `${tick} / ${film.ticks - 1}`;
+    count.textContent = `${tick} / ${recording.ticks - 1}`;
     const told = drawn.map((one) => {
       const { line, told } = KINDS[one.panel.kind].draw(one);
       one.now.textContent = line;
@@ -319,40 +319,40 @@
 
   function toggle() {
     if (timer !== null) return stop();
-    if (tick >= film.ticks - 1) show(0);
+    if (tick >= recording.ticks - 1) show(0);
     play.setAttribute("aria-pressed", "true");
     play.textContent = "Pause";
-    const pace = Math.max(calm.matches ? 1000 : 0, ...film.panels.map((panel) => KINDS[panel.kind].pace));
-    timer = setInterval(() => (tick >= film.ticks - 1 ? stop() : show(tick + 1)), pace);
+    const pace = Math.max(calm.matches ? 1000 : 0, ...recording.panels.map((panel) => KINDS[panel.kind].pace));
+    timer = setInterval(() => (tick >= recording.ticks - 1 ? stop() : show(tick + 1)), pace);
   }
 
   function load(which) {
-    film = films[which];
-    film.ticks = Math.max(1, ...film.panels.map((panel) => KINDS[panel.kind].ticks(panel)));
-    scrubber.max = film.ticks - 1;
-    drawn = film.panels.map((panel) => KINDS[panel.kind].build(panel));
+    recording = recordings[which];
+    recording.ticks = Math.max(1, ...recording.panels.map((panel) => KINDS[panel.kind].ticks(panel)));
+    scrubber.max = recording.ticks - 1;
+    drawn = recording.panels.map((panel) => KINDS[panel.kind].build(panel));
     panels.replaceChildren(...drawn.map((one) => one.figure));
     legend.replaceChildren(...Object.keys(KINDS).flatMap((kind) => {
-      const shown = film.panels.filter((panel) => panel.kind === kind);
+      const shown = recording.panels.filter((panel) => panel.kind === kind);
       return shown.length ? KINDS[kind].legend(shown) : [];
     }));
 
     const events = new Map(); // tick -> what is said of it, once
-    for (const event of film.panels.flatMap((panel) => panel.events))
+    for (const event of recording.panels.flatMap((panel) => panel.events))
       events.set(event.tick, (events.get(event.tick) ?? new Set()).add(event.says));
     marks.replaceChildren(...[...events].map(([when, told]) => {
-      const mark = html("li", "mark"), at = film.ticks > 1 ? Math.max(0, Math.min(1, when / (film.ticks - 1))) : 0;
+      const mark = html("li", "mark"), at = recording.ticks > 1 ? Math.max(0, Math.min(1, when / (recording.ticks - 1))) : 0;
       mark.dataset.at = when;
       mark.style.setProperty("--at", at);
       if (at > 0.5) mark.classList.add("late");
       mark.append(html("span", "", `${UNIT} ${when}: ${[...told].join("; ")}`));
       return mark;
     }));
-    show(Math.min(tick, film.ticks - 1));
+    show(Math.min(tick, recording.ticks - 1));
   }
 
-  films.forEach((one, i) => choice.append(new Option(one.label, i)));
-  choice.closest("label").hidden = films.length < 2;
+  recordings.forEach((one, i) => choice.append(new Option(one.label, i)));
+  choice.closest("label").hidden = recordings.length < 2;
   choice.addEventListener("change", () => { if (timer !== null) stop(); load(Number(choice.value)); });
   scrubber.addEventListener("input", () => { if (timer !== null) stop(); show(Number(scrubber.value)); });
   play.addEventListener("click", toggle);

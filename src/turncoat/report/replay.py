@@ -44,10 +44,10 @@ BARS = "The bars are read from inside the subject at that step, each on its own 
 
 
 def replay_of(organism: Organism, results: OrganismResults) -> dict[str, Any]:
-    """Films (an arm and a seed, a panel a frame) as JSON that can stand in a page; the organism's lowest seed first."""
+    """Recordings (an arm and a seed, a panel a frame) as JSON that can stand in a page; the organism's lowest seed first."""
     if organism.replay is None:
-        return {"films": 0, "data": "", "notes": [], "words": WATCH[""], "ledes": []}
-    films: list[str] = []
+        return {"recordings": 0, "data": "", "notes": [], "words": WATCH[""], "ledes": []}
+    recordings: list[str] = []
     notes: list[str] = []
     kinds: list[str] = []
     size, barred = 0, False
@@ -63,24 +63,24 @@ def replay_of(organism: Organism, results: OrganismResults) -> dict[str, Any]:
                     f"The frames of {arm.name}, seed {seed}, cannot be drawn ({type(error).__name__}: {error})."
                 )
                 continue
-            film = as_json({"label": f"{arm.name} · seed {seed}", "panels": panels}, indent=None)
+            recording = as_json({"label": f"{arm.name} · seed {seed}", "panels": panels}, indent=None)
             if not panels:
                 notes.append(f"The frames of {arm.name}, seed {seed}, are of no kind that this page draws.")
                 continue
-            if films and size + len(film) > MOST_REPLAY:
+            if recordings and size + len(recording) > MOST_REPLAY:
                 notes.append(f"{arm.name}, seed {seed}, is left out of the replay to keep this page small.")
                 continue
-            films.append(film)
+            recordings.append(recording)
             kinds += [panel["kind"] for panel in panels]
-            size += len(film)
+            size += len(recording)
             barred |= any(panel.get("bars") for panel in panels)
-    if not films and not notes:
+    if not recordings and not notes:
         notes.append(f"No replay: {results.why_missing(organism.arms[0], organism.replay)}.")
-    data = f"[{','.join(films)}]"
+    data = f"[{','.join(recordings)}]"
     for letter in "<>&":  # so that no string can end the element it stands in
         data = data.replace(letter, f"\\u{ord(letter):04x}")
     return {
-        "films": len(films),
+        "recordings": len(recordings),
         "data": Markup(data),
         "notes": notes,
         "words": WATCH[kinds[0] if kinds else ""],

@@ -65,8 +65,8 @@ def claim_figure(results: OrganismResults, claim: Claim) -> Figure:
             back = {"fc": "white", "ec": "none", "alpha": 0.8, "pad": 0.6}
             weight = "bold" if role == 0 else "normal"
             axes.text(0, place - 0.34, truncated(arm.name, 26), color=colour, fontweight=weight, bbox=back, **head)
-            told = f"{number(mean)} [{number(bottom)}, {number(top)}]" if len(values) > 1 else number(mean)
-            axes.text(1, place - 0.34, told, ha="right", color=colour, bbox=back, **head)
+            text = f"{number(mean)} [{number(bottom)}, {number(top)}]" if len(values) > 1 else number(mean)
+            axes.text(1, place - 0.34, text, ha="right", color=colour, bbox=back, **head)
         axes.set_xlabel(wrapped(claim.readout.unit, 46))
         svg = as_svg(canvas, claim.statement, f"{claim.statement} Mean by arm: " + spoken_means(values_of))
     return Figure(claim.statement, seeds_caption({arm.name: len(values) for arm, values in rows}), svg)

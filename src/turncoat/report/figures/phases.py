@@ -43,8 +43,8 @@ def phase_figure(results: OrganismResults, phases: PhaseDiagram) -> Figure:
             words: dict[str, Any] = {"ha": "center", "color": ink}
             axes.text(column + 0.5, row + 0.52, number(mean), va="bottom", fontsize=8.5, **words)
             if len(values) > 1:
-                told = f"{number(min(values))} to {number(max(values))}"
-                axes.text(column + 0.5, row + 0.42, told, va="top", fontsize=5.5, **words)
+                text = f"{number(min(values))} to {number(max(values))}"
+                axes.text(column + 0.5, row + 0.42, text, va="top", fontsize=5.5, **words)
         recipe = results.organism.arm(phases.of).recipe
         own = [repr(functools.reduce(getattr, name.split("."), recipe)) for name in phases.fields]
         at = [list(map(repr, values)) for values in phases.values]

@@ -55,7 +55,7 @@ STYLE: Any = {  # Any: matplotlib types each key apart
 
 @dataclass(frozen=True)
 class Figure:
-    """A drawing, or, with `svg` empty, the sentence in `caption` that says why there is none."""
+    """A drawing, or, with `svg` empty, the sentence in `caption` that description why there is none."""
 
     title: str
     caption: str
@@ -108,7 +108,7 @@ def legend_above(canvas: Canvas, axes: Axes, columns: int, title: str | None = N
     axes.legend(ncols=columns, title=title, alignment="left", title_fontsize=8, **spot, **handles)
 
 
-def as_svg(canvas: Canvas, name: str, says: str) -> str:
+def as_svg(canvas: Canvas, name: str, description: str) -> str:
     """The canvas as an <svg> that can stand inside a page: no prolog, no style of its own, no stray or shared ids."""
     out = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": name}):
@@ -121,7 +121,7 @@ def as_svg(canvas: Canvas, name: str, says: str) -> str:
     text = re.sub(r'(<[a-z][^<>]*?) id="([^"]*)"', lambda m: m[0] if m[2] in used else m[1], text)
     text = re.sub(r"'DejaVu Sans'(, *(?:'[^']*'|[\w-]+))*", "var(--face, sans-serif)", text)
     width, height = (round(inches * 96) for inches in canvas.get_size_inches())
-    label = says.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
+    label = description.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
     box = re.search(r'viewBox="[^"]*"', text)
     assert box is not None
     head = f'<svg role="img" aria-label="{label}" {box[0]} width="{width}" height="{height}" xmlns:xlink="http://www.w3.org/1999/xlink">'

@@ -86,8 +86,8 @@ def overlay_panel(results: OrganismResults, sweep: Sweep, arms: Sequence[Arm]) -
             dose_line(sweep, axes, found, readout.bounds, look, truncated(label, 58), aside)
         legend_above(canvas, axes, columns, lift=0.2)
         by_label = {label: {tick_label(value): values for value, values in found} for label, _, _, found in drawn}
-        told = " ".join(f"{label}: {spoken_means(line)}" for label, line in by_label.items())
-        svg = as_svg(canvas, sweep.title + title, f"{sweep.title}, by {sweep.field}. Means: {told}")
+        means = " ".join(f"{label}: {spoken_means(line)}" for label, line in by_label.items())
+        svg = as_svg(canvas, sweep.title + title, f"{sweep.title}, by {sweep.field}. Means: {means}")
     counts = {label: seeds_caption({x: len(vs) for x, vs in line.items()}) for label, line in by_label.items()}
     alike = len(set(counts.values())) == 1
     words = list(counts.values())[:1] if alike else [f"{label}: {count}" for label, count in counts.items()]
