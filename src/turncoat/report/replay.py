@@ -44,7 +44,8 @@ BARS = "The bars are read from inside the subject at that step, each on its own 
 
 
 def replay_of(organism: Organism, results: OrganismResults) -> dict[str, Any]:
-    """Recordings (an arm and a seed, a panel a frame) as JSON that can stand in a page; the organism's lowest seed first."""
+    """Recordings (an arm and a seed, a panel a frame) as JSON that can stand in a page; the organism's lowest seed is
+    first."""
     if organism.replay is None:
         return {"recordings": 0, "data": "", "notes": [], "words": WATCH[""], "ledes": []}
     recordings: list[str] = []
