@@ -90,12 +90,12 @@ class AlgorithmFit(Assay):
         names = ("algorithm", "scale", *MISFITS, "loss")
         return Traces({name: np.array(values) for name, values in zip(names, zip(*rows, strict=True), strict=True)})
 
-    @readout(bounds=(0.0, MOST), unit="of the spread of its predictions")
+    @readout(bounds=(0.0, MOST), unit="misfit, in spreads of its predictions")
     def prediction_difference(self, traces: Traces, algorithm: str = "gradient descent") -> float:
         """Root mean square difference of an algorithm's predictions and its own, on inputs of training's scale."""
         return fit(traces, algorithm, "prediction difference")
 
-    @readout(bounds=(0.0, MOST), unit="of the length of its gradients")
+    @readout(bounds=(0.0, MOST), unit="misfit, in lengths of its gradients")
     def sensitivity_difference(self, traces: Traces, algorithm: str = "gradient descent") -> float:
         """The same, of gradients by the query."""
         return fit(traces, algorithm, "sensitivity difference")
@@ -105,7 +105,7 @@ class AlgorithmFit(Assay):
         """Mean cosine of an algorithm's gradients by the query and its own, on inputs of training's scale."""
         return fit(traces, algorithm, "sensitivity cosine")
 
-    @readout(bounds=(-MOST, MOST), unit="of the spread of its predictions")
+    @readout(bounds=(-MOST, MOST), unit="misfit, in spreads of its predictions")
     def margin(self, traces: Traces, family: tuple[str, ...] = ("gradient descent",)) -> float:
         """Prediction difference of the best algorithm not in a family, less that of the best in it."""
         rows = traces.where(scale=1.0)
@@ -115,7 +115,7 @@ class AlgorithmFit(Assay):
         misfit, own = rows["prediction difference"], np.isin(rows["algorithm"], family)
         return float(misfit[others].min() - misfit[own].min())
 
-    @readout(bounds=(0.0, MOST), unit="of the spread of its predictions")
+    @readout(bounds=(0.0, MOST), unit="misfit, in spreads of its predictions")
     def worst_over_scales(self, traces: Traces, algorithm: str = "gradient descent") -> float:
         """The worst prediction difference over all scales of the inputs."""
         return float(of_algorithm(traces, algorithm)["prediction difference"].max())
