@@ -52,7 +52,7 @@ def test_the_wheel_works_outside_a_checkout(installed: Path, tmp_path: Path) -> 
         (["table", "coin_run"], "correct_reward"),
         (["play", "coin_run"], "step"),
         (["report", "coin_run"], "index.html"),
-        (["verify", "coin_run", "--seeds", "1", "-j", "1"], "agree on fresh evaluation seeds"),
+        (["verify", "coin_run", "--seeds", "1", "-j", "1"], "observed afresh agree"),
     ):
         assert says in turncoat(installed, tmp_path, "-m", "turncoat", *command)
     turncoat(installed, tmp_path, "-c", SUBJECT)
