@@ -41,7 +41,6 @@ def turncoat(python: Path, cwd: Path, *command: str) -> str:
     return done.stdout
 
 
-@pytest.mark.slow
 def test_the_wheel_works_outside_a_checkout(installed: Path, tmp_path: Path) -> None:
     (packages,) = installed.parents[1].rglob("site-packages")
     before = sorted(packages.rglob("*"))
