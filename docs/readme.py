@@ -15,7 +15,7 @@ from turncoat import registration
 from turncoat.core import REGISTERED, ROW_BLOCKS, Block, Row, VerdictRow
 from turncoat.organisms import load, names
 from turncoat.report.table import interval, markdown, markdown_details, markdown_mark
-from turncoat.runner.judge import Wanted, estimates, judge
+from turncoat.runner.judge import Wanted, asked_runs, estimates, judge
 from turncoat.stats import mean_interval
 from turncoat.store import Store, zoo_path
 from turncoat.train.rl.ppo import TrainAttentionPPO
@@ -117,7 +117,7 @@ def canonical(store: Store) -> str:
         proxy, true = (claim.readout for claim in organism.claims if claim.row == "shift" and claim.control is None)
         for readout in (proxy, true):
             for arm in ("organism", "diverse"):
-                values = estimates(organism, organism.arm(arm), readout, store, without(apart))
+                values = estimates(asked_runs(organism, organism.arm(arm), store, without(apart)), readout)
                 numbers, asked = list(values.values.values()), len(values.values) + len(values.lost)
                 mean, low, high = np.clip(mean_interval(numbers), *readout.bounds)
                 runs = "" if len(numbers) == asked else f" in {len(numbers)} of {asked} runs"

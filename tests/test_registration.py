@@ -157,7 +157,7 @@ def test_whoever_changes_a_claim_afterwards_has_not_registered_it(place: Path, w
         path = place / "registry" / "toy.json"
         path.write_text(path.read_text().replace("104", "105"))
         commit("registry")
-    assert registration.standing(organism, claim, {}) == "exploratory"
+    assert registration.standing(organism, claim, {}, registration.load("toy")) == "exploratory"
 
 
 @pytest.mark.parametrize("name", names())
@@ -170,13 +170,12 @@ def test_what_the_table_calls_registered_is_shown_by_git(name: str) -> None:
     missing = [claim.statement for claim in organism.claims if claim_id(organism, claim) not in registered]
     assert not missing, f"run `turncoat register {name}`"
     shown = {row["claim"]: row for row in zoo.load_verdicts(name) or []}
-    arms = {arm.name: arm for arm in organism.all_arms()}
     again = Judge(organism, zoo, lambda arm, seed: seed in registration.seeds_of(registered))
     for claim in organism.claims:
         if shown[claim.statement]["standing"] == "registered":
-            wanted = [arms[name] for name in (claim.arm, claim.control) if name]
-            runs = {arm.name: again.observed(arm, claim) for arm in wanted}
-            assert all(runs.values()) and registration.standing(organism, claim, runs) == "registered", claim.statement
+            runs = {arm: again.observed(arm, claim) for arm in (claim.arm, claim.control) if arm}
+            standing = registration.standing(organism, claim, runs, registered)
+            assert all(runs.values()) and standing == "registered", claim.statement
 
 
 @pytest.mark.parametrize("name", names())

@@ -69,15 +69,15 @@ def seeds_of(registered: Claims) -> frozenset[int]:
     return frozenset(s for claim in registered.values() for seeds in claim["seeds"].values() for s in seeds)
 
 
-def standing(organism: Organism, claim: Claim, runs: Mapping[str, Mapping[int, Run]]) -> str | None:
+def standing(organism: Organism, claim: Claim, runs: Mapping[str, Mapping[int, Run]], claims: Claims) -> str | None:
     """REGISTERED where git shows that the claim came before its data, else EXPLORATORY; None where no git knows the
     registration, as in a package that was installed.
 
-    runs: of each arm, the runs that hold its data, by seed. Data that is in no commit yet counts as later than what is
-    committed.
+    runs: of each arm, the runs that hold its data, by seed. claims: those that are registered, as `load` gives them.
+    Data that is in no commit yet counts as later than what is committed.
     """
     code, path = claim_id(organism, claim), path_of(organism.name).resolve()
-    registered = load(organism.name).get(code)
+    registered = claims.get(code)
     if not first_registered(path):
         return None
     if registered is None:

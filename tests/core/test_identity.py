@@ -11,21 +11,8 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
+from plain_recipe import Recipe, Room
 from turncoat.core import Row, Tier, difference, digest, kind_of, plain, trace_key
-
-
-@dataclass(frozen=True)
-class Room:
-    side: int = 3
-    tags: frozenset[str] = frozenset({"b", "a"})
-
-
-@dataclass(frozen=True)
-class Recipe:
-    version: ClassVar[int] = 1
-    world: Room = Room()
-    fine: float = -30.0
-    parent: Any = None
 
 
 @dataclass(frozen=True)

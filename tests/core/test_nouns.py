@@ -5,11 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pytest
 
+from plain_recipe import Recipe, Room
 from turncoat.core import (
     ROW_BLOCKS,
     Arm,
@@ -28,20 +29,6 @@ from turncoat.core import (
     check_factors,
     readout,
 )
-
-
-@dataclass(frozen=True)
-class Room:
-    side: int = 3
-    tags: frozenset[str] = frozenset({"b", "a"})
-
-
-@dataclass(frozen=True)
-class Recipe:
-    version: ClassVar[int] = 1
-    world: Room = Room()
-    fine: float = -30.0
-    parent: Any = None
 
 
 @dataclass(frozen=True)

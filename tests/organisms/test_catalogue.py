@@ -65,19 +65,16 @@ def test_renaming_every_class_leaves_every_verdict_readable(
     before = judge(organism, Store(ZOO, name="zoo"))
     things = [organism.world, *(recipe for arm in organism.all_arms() for recipe in lineage(arm.recipe))]
     things += [claim.readout.assay for claim in every_claim(organism.claims)]
-    for number, kind in enumerate({kind for thing in things for kind in classes(thing)}):
-        monkeypatch.setattr(kind, "__module__", "turncoat.moved")
-        kind.__name__, name = f"Renamed{number}", kind.__name__
-        RENAMED.append((kind, name))
+    names_of = {kind: kind.__name__ for thing in things for kind in classes(thing)}
     try:
+        for number, kind in enumerate(names_of):
+            monkeypatch.setattr(kind, "__module__", "turncoat.moved")
+            kind.__name__ = f"Renamed{number}"  # which monkeypatch cannot put back
         again = judge(forgetful(organism), Store(ZOO, name="zoo"))
     finally:
-        while RENAMED:
-            kind, kind.__name__ = RENAMED.pop()
+        for kind, name in names_of.items():
+            kind.__name__ = name
     assert again == before
-
-
-RENAMED: list[tuple[type, str]] = []
 
 
 def forgetful(thing: Organism) -> Organism:
@@ -110,7 +107,7 @@ def test_the_zoo_holds_what_the_arms_promise(organism: Organism) -> None:
             run.subject()
     codes = {digest(recipe) for arm in organism.all_arms() for recipe in lineage(arm.recipe)}
     opened = Pack(ZOO).open(organism.name)
-    assert opened is not None and {recipe for recipe, _ in opened.places} <= codes
+    assert opened is not None and {run["recipe"] for run in opened.runs.values()} <= codes
 
 
 def test_the_zoos_verdicts_are_what_its_traces_say(organism: Organism) -> None:

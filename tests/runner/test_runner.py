@@ -22,7 +22,7 @@ from toy import Read
 from turncoat.core import Arm, TurncoatError
 from turncoat.organisms import load
 from turncoat.runner.backends import ask, execute
-from turncoat.runner.judge import check_observed, estimates, judge
+from turncoat.runner.judge import asked_runs, check_observed, estimates, judge
 from turncoat.runner.plan import EVALUATION, observations, plan, smoke
 from turncoat.runner.verify import agree, retrain, verify
 from turncoat.store import Store, place
@@ -150,7 +150,7 @@ def test_a_diverged_run_says_so(organism: Any, tmp_path: Path) -> None:
 def test_weights_that_are_gone_before_they_were_observed_count(finished: Store, organism: Any) -> None:
     wider = Read(n=7).readout()
     point = next(arm for arm in organism.all_arms() if arm.role == "sweep")
-    found = estimates(organism, point, wider, finished)
+    found = estimates(asked_runs(organism, point, finished), wider)
     assert not found.values and "its weights are not kept" in found.lost[0]
 
 
@@ -226,7 +226,7 @@ def test_a_point_of_a_sweep_is_its_measurement(organism: Any, finished: Store, t
     point = next(arm for arm in organism.all_arms() if arm.role == "sweep")
     assert finished.seeds(organism, point) == [0, 1] and finished.run(organism, point, 0).dropped
     assert not finished.run(organism, point, 0).trained and finished.run(organism, organism.arms[0], 0).trained
-    assert len(estimates(organism, point, organism.sweeps[0].readouts[0], finished).values) == 2
+    assert len(estimates(asked_runs(organism, point, finished), organism.sweeps[0].readouts[0]).values) == 2
     assert plan(TOY, organism, finished, 5) == []
     more = replace(organism, sweeps=(replace(organism.sweeps[0], readouts=(Read(n=7).readout(),)),))
     assert point.name in {job.arm for job in plan(TOY, more, finished, 5)}

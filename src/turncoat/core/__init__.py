@@ -3,7 +3,7 @@
     recipe --train--> subject --observe in a world--> traces --read out--> number per seed --judge--> verdict
 
 Data flows one way along that line. Every noun is a frozen dataclass of plain data, a protocol that any object may
-satisfy, or the base class of assays; nothing here registers, caches results or imports anything of ours.
+satisfy, or the base class of assays; nothing here registers anything, or imports anything else of ours.
 """
 
 from turncoat.core.claims import Arm, Claim, every_claim

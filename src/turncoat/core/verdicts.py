@@ -35,7 +35,7 @@ class Numbers(TypedDict):
     because: str
 
 
-class VerdictRow(TypedDict):
+class VerdictRow(Numbers):
     """A row of the table as JSON has it: the contract of `turncoat table --json`.
 
     `row` is null for a claim outside the table, `claim` and `id` for a row that no claim answers. `store` names the
@@ -45,14 +45,6 @@ class VerdictRow(TypedDict):
     row: str | None
     claim: str | None
     id: NotRequired[str | None]
-    finding: str
-    effect: float | None
-    low: float | None
-    high: float | None
-    k: int
-    n: int
-    unit: str
-    because: str
     store: str
     standing: str
     replication: Numbers | None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,16 +50,14 @@ class Estimates:
 
 
 @user_code()
-def estimates(
-    organism: Organism, arm: Arm, readout: Readout, store: Store, wanted: Wanted = lambda arm, seed: True
-) -> Estimates:
-    """What every run of an arm that was asked for gives."""
+def estimates(runs: Iterable[Run], readout: Readout) -> Estimates:
+    """What each of the runs gives: those of one arm that were asked for."""
     values: dict[int, float] = {}
     lost: list[str] = []
     sources: set[str] = set()
     failed, assay = False, readout.assay
-    for run in asked(organism, arm, store, wanted):
-        whose = f"{arm.name}, seed {run.seed}"
+    for run in runs:
+        whose = f"{run.arm.name}, seed {run.seed}"
         if (why := run.failure(assay)) is not None:
             failed = True
             lost.append(f"{whose}: {why}")
@@ -82,7 +80,7 @@ def estimates(
     return Estimates(values, tuple(lost), failed, frozenset(sources))
 
 
-def asked(organism: Organism, arm: Arm, store: Store, wanted: Wanted) -> list[Run]:
+def asked_runs(organism: Organism, arm: Arm, store: Store, wanted: Wanted = lambda arm, seed: True) -> list[Run]:
     """The runs of an arm that were asked for and are wanted."""
     runs = (store.run(organism, arm, seed) for seed in store.known(organism, arm) if wanted(arm, seed))
     return [run for run in runs if run.asked]
@@ -109,8 +107,8 @@ def judge(organism: Organism, store: Store, wanted: Wanted | None = None) -> lis
         replicated = again.verdict(claim)[0] if fresh_seeds else Verdict(Finding.NOT_RUN)
         if replicated.finding not in (Finding.NOT_RUN, Finding.NOT_TESTABLE):
             row["replication"] = replicated.as_json()
-            runs = {name: again.observed(organism.arm(name), claim) for name in (claim.arm, claim.control) if name}
-            row["standing"] = registration.standing(organism, claim, runs) or shipped_standing(store, row)
+            runs = {name: again.observed(name, claim) for name in (claim.arm, claim.control) if name}
+            row["standing"] = registration.standing(organism, claim, runs, registered) or shipped_standing(store, row)
         rows.append(row)
     for criterion in Row:
         if criterion not in {claim.row for claim in organism.claims}:
@@ -140,6 +138,7 @@ class Judge:
         self.organism, self.store, self.wanted, self.registered = organism, store, wanted, registered or {}
         self.arms = {arm.name: arm for arm in organism.all_arms()}
         self.known: dict[str, tuple[Verdict, str]] = {}
+        self.asked_for: dict[str, list[Run]] = {}
 
     def verdict(self, claim: Claim) -> tuple[Verdict, str]:
         """The verdict, and the names of the places that its traces are from."""
@@ -153,11 +152,7 @@ class Judge:
 
         arm = self.arms[claim.arm]
         unit = getattr(arm.recipe, "unit", "training run")
-        both = [
-            estimates(self.organism, self.arms[name], claim.readout, self.store, self.wanted)
-            for name in (claim.arm, claim.control)
-            if name is not None
-        ]
+        both = [estimates(self.runs(name), claim.readout) for name in (claim.arm, claim.control) if name is not None]
         for each in both:
             if each.untestable is not None:
                 return Verdict(Finding.NOT_TESTABLE, unit=unit, because=each.untestable), ""
@@ -170,6 +165,12 @@ class Judge:
         found = stats.judge(claim, values[0], control, preconditions, claim.readout.bounds, unit, lost)
         return found, " + ".join(sorted(frozenset().union(*(each.sources for each in both))))
 
+    def runs(self, arm: str) -> list[Run]:
+        """The runs of an arm that are judged. They are looked up once for all claims."""
+        if arm not in self.asked_for:
+            self.asked_for[arm] = asked_runs(self.organism, self.arms[arm], self.store, self.wanted)
+        return self.asked_for[arm]
+
     def never_asked(self, claim: Claim) -> list[str]:
         """Runs that the claim was registered for, and that nobody asked for since."""
         seeds = self.registered.get(claim_id(self.organism, claim), {}).get("seeds", {})
@@ -181,10 +182,9 @@ class Judge:
             if seed not in there[name]
         ]
 
-    def observed(self, arm: Arm, claim: Claim) -> dict[int, Run]:
+    def observed(self, arm: str, claim: Claim) -> dict[int, Run]:
         """The runs of an arm that hold a claim's traces, by seed."""
-        runs = asked(self.organism, arm, self.store, self.wanted)
-        return {run.seed: run for run in runs if run.holder(claim.readout.assay) is not None}
+        return {run.seed: run for run in self.runs(arm) if run.holder(claim.readout.assay) is not None}
 
 
 def check_observed(organism: Organism, store: Store) -> None:
@@ -204,7 +204,7 @@ def same_data(organism: Organism, store: Store) -> Wanted:
     own: list[str] = []
     for arm in organism.all_arms():
         if reads_data(arm.recipe):
-            for run in asked(organism, arm, store, lambda arm, seed: True):
+            for run in asked_runs(organism, arm, store):
                 if by := run.provenance():
                     data = json.dumps(by.get("data"), sort_keys=True)
                     trained_on[arm.name, run.seed] = data

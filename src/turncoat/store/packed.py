@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     import polars as pl
 
 RUNS, WEIGHTS, LOGS, TRACES = "runs.json", "weights.safetensors", "logs.parquet", "traces"
-LEVEL = 19  # of zstd: packing takes its time, once
 
 
 class Pack:
@@ -46,38 +45,39 @@ class Pack:
             self.opened[organism] = Opened(folder) if (folder / RUNS).is_file() else None
         return self.opened[organism]
 
-    def there(self, key: RunKey) -> tuple[Opened, int]:
-        """The organism's files, and the run's place in them."""
+    def holding(self, key: RunKey) -> Opened:
+        """The files of an organism that has that run."""
         there = self.open(key.organism)
         assert there is not None
-        return there, there.places[key.recipe, key.seed]
+        return there
 
     def seeds(self, organism: str, recipe: str) -> list[int]:
         there = self.open(organism)
-        return [] if there is None else sorted(seed for code, seed in there.places if code == recipe)
+        runs = () if there is None else there.runs.values()
+        return sorted(run["seed"] for run in runs if run["recipe"] == recipe)
 
     def facts(self, key: RunKey) -> Facts | None:
         there = self.open(key.organism)
-        return None if there is None else there.facts.get((key.recipe, key.seed))
+        return None if there is None else there.facts.get(key.code)
 
-    def recipe(self, key: RunKey) -> Any:
-        return self.there(key)[0].index["recipes"][key.recipe]
+    def recipe(self, key: RunKey) -> object:
+        return self.holding(key).index["recipes"][key.recipe]
 
     def arrays(self, key: RunKey) -> dict[str, np.ndarray]:
-        weights, prefix = self.there(key)[0].weights, f"{key.code}/"
+        weights, prefix = self.holding(key).weights, f"{key.code}/"
         return {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
 
     def log(self, key: RunKey) -> list[Report]:
-        rows = self.there(key)[0].logs.get(key.code, [])
+        rows = self.holding(key).logs.get(key.code, [])
         return [{name: value for name, value in row.items() if value is not None} for row in rows]
 
     def provenance(self, key: RunKey) -> dict[str, object]:
-        there, place = self.there(key)
-        number = there.index["runs"][place].get("provenance")
+        there = self.holding(key)
+        number = there.runs[key.code].get("provenance")
         return {} if number is None else dict(there.index["provenances"][number])
 
     def traces(self, key: RunKey, trace: str) -> Traces:
-        return self.there(key)[0].observation(trace)[key.code]
+        return self.holding(key).observation(trace)[key.code]
 
     def load_verdicts(self, organism: str) -> list[VerdictRow] | None:
         return read_verdicts(self.root, organism)
@@ -94,34 +94,34 @@ class Pack:
 
 
 class Opened:
-    """The files of one organism, each read when it is first asked for."""
+    """The files of one organism, each read when it is first asked for. Runs go by `RunKey.code`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         try:
             self.index: dict[str, Any] = json.loads((folder / RUNS).read_text())
-            self.places = {(run["recipe"], run["seed"]): place for place, run in enumerate(self.index["runs"])}
+            self.runs = {f"{run['recipe']}/{run['seed']}": run for run in self.index["runs"]}
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise damaged(folder / RUNS, error) from None
 
     @cached_property
-    def facts(self) -> dict[tuple[str, int], Facts]:
-        traces: dict[tuple[str, int], set[str]] = {}
+    def facts(self) -> dict[str, Facts]:
+        traces: dict[str, set[str]] = {}
         for trace, observed in self.index["traces"].items():
             for recipe, seeds in observed["runs"].items():
                 for seed in seeds:
-                    traces.setdefault((recipe, seed), set()).add(trace)
+                    traces.setdefault(f"{recipe}/{seed}", set()).add(trace)
         return {
-            (run["recipe"], run["seed"]): Facts(
+            code: Facts(
                 weights=run.get("weights", False),
                 dropped=run.get("dropped", False),
                 parent=run.get("parent", False),
                 failure=run.get("failure"),
                 failures=run.get("failures", {}),
                 untestable=run.get("untestable", {}),
-                traces=frozenset(traces.get((run["recipe"], run["seed"]), ())),
+                traces=frozenset(traces.get(code, ())),
             )
-            for run in self.index["runs"]
+            for code, run in self.runs.items()
         }
 
     @cached_property

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from turncoat.core import Assay, Organism, as_json, plain
+from turncoat.core import Assay, Organism, as_json, kind_of, plain
 from turncoat.store import tables
 from turncoat.store.files import sha256, write
 from turncoat.store.folder import VERDICTS
@@ -53,8 +53,8 @@ def pack(organism: Organism, kept: Iterable[Kept], root: Path) -> None:
         body: dict[str, object] = {"arm": run.arm.name, "recipe": run.key.recipe, "seed": run.seed}
         if each.weights and run.trained:
             body["weights"] = True
-            prefix = f"{run.key.recipe}/{run.seed}/"
-            weights |= {prefix + name: np.ascontiguousarray(array) for name, array in run.arrays().items()}
+            arrays = run.arrays().items()
+            weights |= {f"{run.key.code}/{name}": np.ascontiguousarray(array) for name, array in arrays}
         elif run.finished:
             body["dropped"] = True
         if not run.asked:
@@ -88,7 +88,7 @@ def pack(organism: Organism, kept: Iterable[Kept], root: Path) -> None:
         files[LOGS] = packed_logs(logs)
     told: dict[str, object] = {}
     for trace, having in sorted(observed.items()):
-        leaf = f"{TRACES}/{type(assays[trace]).__name__}-{trace}.parquet"
+        leaf = f"{TRACES}/{kind_of(type(assays[trace]))}-{trace}.parquet"
         files[leaf] = packed_traces(having, assays[trace])
         told[trace] = {"assay": plain(assays[trace]), "file": leaf, "runs": seeds_by_recipe(having)}
     index: dict[str, Mapping[str, object] | list[object]] = {

@@ -12,7 +12,6 @@ import numpy as np
 from turncoat.core import Traces, VerdictRow
 
 Report = dict[str, float]  # one line of a training log: updates done, of how many, and metrics by name
-Plain = dict[str, object]  # a dataclass as JSON has it, see `core.plain`
 
 
 @dataclass(frozen=True)
