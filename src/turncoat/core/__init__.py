@@ -24,6 +24,7 @@ from turncoat.core.interfaces import (
     check_factors,
     lineage,
 )
+from turncoat.core.items import Items
 from turncoat.core.organism import Organism, Realism, Tier, claim_content, claim_id
 from turncoat.core.plots import PhaseDiagram, Sweep, TracePlot, TrainingPlot, varied
 from turncoat.core.readouts import Assay, Quantity, Readout, readout
@@ -32,8 +33,9 @@ from turncoat.core.verdicts import EXPLORATORY, REGISTERED, Finding, Numbers, Ve
 
 __all__ = [
     "EXPLORATORY", "REGISTERED", "ROW_BLOCKS", "Access", "Arm", "Assay", "Block", "Claim", "Factor", "Finding",
-    "Measure", "NotTestable", "Numbers", "Organism", "PhaseDiagram", "Quantity", "Readout", "Realism", "Recipe", "Row",
-    "Session", "Subject", "Sweep", "TestParameter", "Tier", "TracePlot", "Traces", "TrainReport", "TrainingPlot",
+    "Items", "Measure", "NotTestable", "Numbers", "Organism", "PhaseDiagram", "Quantity", "Readout", "Realism",
+    "Recipe", "Row", "Session", "Subject", "Sweep", "TestParameter", "Tier", "TracePlot", "Traces", "TrainReport",
+    "TrainingPlot",
     "TurncoatError", "Verdict", "VerdictRow", "World", "as_json", "changed", "check_condition",
     "check_factors", "claim_content", "claim_id", "difference", "digest", "every_claim", "finite", "hashed", "kind_of",
     "lineage", "nearest", "one_of", "plain", "readout", "trace_key", "varied", "verdict_row",

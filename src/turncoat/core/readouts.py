@@ -5,32 +5,37 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 from turncoat.core.errors import TurncoatError, nearest, one_of
 from turncoat.core.interfaces import Access
+from turncoat.core.items import Items
 from turncoat.core.traces import Traces
 
-Estimate = TypeVar("Estimate", bound=Callable[..., float])
+Estimate = TypeVar("Estimate", bound=Callable[..., float | Items])
+Sample = Literal["run", "item"]
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """What is declared of a readout: the values that it can take, and its unit in words."""
+    """What is declared of a readout: the values that it can take, its unit in words, and of what it gives a number: of
+    each run, or of each item that a product was asked."""
 
     bounds: tuple[float, float]
     unit: str
+    sample: Sample = "run"
 
 
 QUANTITY = "_quantity"  # where a method keeps what was declared of it
 
 
-def readout(*, bounds: tuple[float, float], unit: str) -> Callable[[Estimate], Estimate]:
+def readout(*, bounds: tuple[float, float], unit: str, sample: Sample = "run") -> Callable[[Estimate], Estimate]:
     """Declare a method of an assay a readout. It gets traces, and keyword parameters if it has any; it is pure, so that
-    judging never loads a model. Its docstring says what the number is."""
+    judging never loads a model. Its docstring says what the number is. `sample`: with "run" the method gives a number,
+    and runs are what is judged; with "item" it gives `Items`, and their mean is the number of a run."""
 
     def declare(method: Estimate) -> Estimate:
-        setattr(method, QUANTITY, Quantity(bounds, unit))
+        setattr(method, QUANTITY, Quantity(bounds, unit, sample))
         return method
 
     return declare
@@ -102,10 +107,27 @@ class Readout:
         """What the number is, in a sentence."""
         return inspect.getdoc(getattr(self.assay, self.name)) or self.unit
 
+    @property
+    def sample(self) -> Sample:
+        """What it gives a number of."""
+        return self.quantity.sample
+
     def estimate(self, traces: Traces) -> float:
         """The number of one run."""
+        given = self.read(traces)
+        return given.mean if isinstance(given, Items) else float(given)
+
+    def items(self, traces: Traces) -> Items:
+        """One number an item. Raises TurncoatError where it is of runs."""
+        given = self.read(traces)
+        if not isinstance(given, Items):
+            raise TurncoatError(f"{type(self.assay).__name__}.{self.name} gives one number a run, and none an item")
+        return given
+
+    def read(self, traces: Traces) -> float | Items:
         parameters: Mapping[str, object] = dict(self.parameters)
-        return float(getattr(self.assay, self.name)(traces, **parameters))
+        given: float | Items = getattr(self.assay, self.name)(traces, **parameters)
+        return given
 
 
 def checked_readout(what: object) -> None:

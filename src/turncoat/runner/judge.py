@@ -6,7 +6,8 @@ import contextlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from turncoat.core import (
     Arm,
     Claim,
     Finding,
+    Items,
     Organism,
     Readout,
     Recipe,
@@ -25,6 +27,7 @@ from turncoat.core import (
     Verdict,
     VerdictRow,
     claim_id,
+    every_claim,
     lineage,
     verdict_row,
 )
@@ -38,6 +41,7 @@ class Estimates:
     """One number a seed, and of every seed that was asked for and gave none, why."""
 
     values: Mapping[int, float]
+    items: Mapping[int, Items] = field(default_factory=dict)  # of each seed, where the readout is of items
     lost: tuple[str, ...] = ()
     failed: bool = False  # one of them raised, and is not only still to be done
     sources: frozenset[str] = frozenset()  # names of the places that its traces are from
@@ -53,6 +57,7 @@ class Estimates:
 def estimates(runs: Iterable[Run], readout: Readout) -> Estimates:
     """What each of the runs gives: those of one arm that were asked for."""
     values: dict[int, float] = {}
+    items: dict[int, Items] = {}
     lost: list[str] = []
     sources: set[str] = set()
     failed, assay = False, readout.assay
@@ -65,6 +70,8 @@ def estimates(runs: Iterable[Run], readout: Readout) -> Estimates:
             return Estimates({}, sources=frozenset(sources), untestable=reason)
         elif (holder := run.holder(assay)) is not None and (traces := run.traces(assay)) is not None:
             value = float(readout.estimate(traces))
+            if readout.sample == "item":
+                items[run.seed] = readout.items(traces)
             if np.isfinite(value):
                 values[run.seed] = value
             else:
@@ -77,7 +84,7 @@ def estimates(runs: Iterable[Run], readout: Readout) -> Estimates:
             lost.append(f"{whose} is trained and not observed yet")
         else:
             lost.append(f"{whose} was asked for and is not finished")
-    return Estimates(values, tuple(lost), failed, frozenset(sources))
+    return Estimates(values, items, tuple(lost), failed, frozenset(sources))
 
 
 def asked_runs(organism: Organism, arm: Arm, store: Store, wanted: Wanted = lambda arm, seed: True) -> list[Run]:
@@ -152,7 +159,7 @@ class Judge:
 
         arm = self.arms[claim.arm]
         unit = getattr(arm.recipe, "unit", "training run")
-        both = [estimates(self.runs(name), claim.readout) for name in (claim.arm, claim.control) if name is not None]
+        both = self.both(claim)
         for each in both:
             if each.untestable is not None:
                 return Verdict(Finding.NOT_TESTABLE, unit=unit, because=each.untestable), ""
@@ -160,10 +167,32 @@ class Judge:
             return Verdict(Finding.NOT_RUN, unit=unit, because="not observed yet"), ""
         preconditions = [(each.statement, self.verdict(each)[0].finding) for each in claim.preconditions]
         lost = [why for each in both for why in each.lost] + self.never_asked(claim)
-        values = [list(each.values.values()) for each in both]
-        control = None if claim.control is None else values[1]
-        found = stats.judge(claim, values[0], control, preconditions, claim.readout.bounds, unit, lost)
+        if claim.readout.sample == "item":
+            q = self.adjusted.get(claim_id(self.organism, claim))
+            found = stats.judge_items(claim, compared(both), q, preconditions, lost)
+        else:
+            values = [list(each.values.values()) for each in both]
+            control = None if claim.control is None else values[1]
+            found = stats.judge(claim, values[0], control, preconditions, claim.readout.bounds, unit, lost)
         return found, " + ".join(sorted(frozenset().union(*(each.sources for each in both))))
+
+    @cached_property
+    def adjusted(self) -> dict[str, float]:
+        """Of every claim that is judged by items, its p-value adjusted for all of these (Benjamini and Hochberg)."""
+        from turncoat import stats
+
+        found: dict[str, float] = {}
+        for claim in every_claim(self.organism.claims):
+            if claim.readout.sample == "item":
+                items = compared(self.both(claim))
+                if len(items):
+                    found[claim_id(self.organism, claim)] = stats.claim_p_value(claim, items)
+        return dict(zip(found, stats.benjamini_hochberg(list(found.values())), strict=True))
+
+    def both(self, claim: Claim) -> list[Estimates]:
+        """What the runs of a claim's arm give, and, if it has one, those of its control."""
+        names = [name for name in (claim.arm, claim.control) if name is not None]
+        return [estimates(self.runs(name), claim.readout) for name in names]
 
     def runs(self, arm: str) -> list[Run]:
         """The runs of an arm that are judged. They are looked up once for all claims."""
@@ -185,6 +214,15 @@ class Judge:
     def observed(self, arm: str, claim: Claim) -> dict[int, Run]:
         """The runs of an arm that hold a claim's traces, by seed."""
         return {run.seed: run for run in self.runs(arm) if run.holder(claim.readout.assay) is not None}
+
+
+def compared(both: list[Estimates]) -> Items:
+    """The items of an arm, of all its seeds that its control has too; less the control's, if there is one."""
+    seeds = sorted(set.intersection(*(set(each.items) for each in both)))
+    if not seeds:
+        return Items(np.zeros(0, int), np.zeros(0, str))
+    arm, *control = (Items.concat([each.items[seed] for seed in seeds]) for each in both)
+    return arm.minus(control[0]) if control else arm
 
 
 def check_observed(organism: Organism, store: Store) -> None:
