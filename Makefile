@@ -4,13 +4,22 @@ FRESH ?= 1000
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test test-slow lint bench site zoo clean
+NPM := .venv/share/turncoat/npm
+PRODUCTS := .venv/.ready-products
+
+.PHONY: demo products test test-slow lint bench site zoo clean
 
 demo: $(READY) ## train a fresh organism and its twin, judge them with the zoo's seeds, write the page
 	$(BIN)/turncoat run maze_planner --first-seed $(FRESH) --seeds 1 --arm organism --arm aligned-twin --store store -j $(JOBS)
 	$(BIN)/turncoat table --store store
 	$(BIN)/turncoat report --store store --out site
 	@echo "Now open site/index.html"
+
+products: $(PRODUCTS) ## install the real products, and judge them by their own promise
+	for name in $$($(BIN)/python -c "from turncoat.organisms import load, names; \
+	    print(*(name for name in names() if 'product' in load(name).tags))"); do \
+	    $(BIN)/turncoat run $$name --seeds 1 -j $(JOBS) --store store || exit 1; \
+	done
 
 test: $(READY) ## everything but the slow tests; style, types and import direction are tests too
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS)
@@ -43,4 +52,10 @@ $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --requirement requirements.lock
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(PRODUCTS): $(READY) requirements-products.lock products/package-lock.json ## packages of other people, as published
+	$(BIN)/pip install --quiet --no-deps --requirement requirements-products.lock
+	mkdir -p $(NPM) && cp products/package.json products/package-lock.json $(NPM)
+	npm ci --prefix $(NPM) --no-fund --no-audit --loglevel=error
 	@touch $@

@@ -81,6 +81,15 @@ class HasModule(Protocol):
     def module(self) -> object: ...
 
 
+@capability(of="subject", lacking="it does not sort what it is given into classes")
+@runtime_checkable
+class Classifier(Protocol):
+    """A subject that names a class for each content."""
+
+    def classify(self, contents: Sequence[Any]) -> list[str]:  # Any: texts, or whatever its world shows
+        ...
+
+
 @capability(of="subject", lacking="it has no module whose weights could be read")
 @runtime_checkable
 class NeuralSubject(Protocol):
@@ -385,3 +394,29 @@ class EpisodicWorld(Protocol):
     """Episodes can be asked of it: a `World` whose author has got that far."""
 
     def rollout(self, subject: Subject, n: int, seed: int, condition: Mapping[str, object]) -> Traces: ...
+
+
+@capability(of="world", lacking="its world asks no matched items")
+@runtime_checkable
+class MatchedItemsWorld(Protocol):
+    """Items in variants that set apart what a classifier is meant to go by and what it may go by instead: see
+    `turncoat.worlds.items.base`."""
+
+    @property
+    def cells(self) -> list[tuple[str, float]]:
+        """All that can be asked of an item: variant and dose, 0 where there is no more and less of it."""
+        ...
+
+    def rollout(self, subject: Any, n: int, seed: int, condition: Mapping[str, Any]) -> Traces:  # Any: see World
+        """n items in one variant and dose, a row each."""
+        ...
+
+
+@capability(of="world", lacking="its items are no texts that a page could show")
+@runtime_checkable
+class TextItemsWorld(MatchedItemsWorld, Protocol):
+    """Items that are texts."""
+
+    def record(self, subject: Any, item: int, seed: int, variant: str) -> dict[str, Any]:  # Any: a Classifier; JSON
+        """A frame of kind "document": the item as it is, then a variant of it, dose by dose, with each answer."""
+        ...

@@ -1,0 +1,48 @@
+"""# The other direction, in which nothing was found
+
+magika 1.0.3 (Google, Apache-2.0), whose README says that it "enables precise file identification within milliseconds,
+even when running on a single CPU", is asked the reverse of what the organism `magika` asks: about C files that quote
+Python in a comment. A C compiler accepts every one of them, and Python's parser none.
+
+A pilot found nothing here. It is a null, kept beside the positive with the same claims and thresholds, so that a
+reader sees what the measurement prints where a product keeps its promise. The control is libmagic on the same items.
+
+## What an expert would object
+
+**"Then the proxy is not tokens."** It is tokens of C, and not those of Python, at the doses asked here: a network's
+shortcut need not be symmetric. **"This is no misalignment."** It would be shortcut learning relative to a promise, and
+no sign of intent.
+
+The publisher states the limit itself: "it achieves an average ~99% accuracy on our test set". Mistaken types are
+collected in its public issue tracker, as in https://github.com/google/magika/issues/239.
+"""
+
+from __future__ import annotations
+
+from turncoat.core import Organism, Realism, Tier
+from turncoat.organisms._shared import products
+from turncoat.products.catalogue import LIBMAGIC, MAGIKA
+from turncoat.worlds.items.quoted_code import QuotedCode
+
+world = QuotedCode(host="c", quoted="python")
+controls = {"libmagic": LIBMAGIC}
+
+organism = Organism(
+    title="The other direction, in which nothing was found",
+    tier=Tier.PRODUCT,
+    realism=Realism.NORMAL_TRAINING,
+    world=world,
+    arms=products.arms(MAGIKA, **controls),
+    claims=products.claims(
+        target="a Python file",
+        other="a C file",
+        proxy="Python quoted in a comment",
+        absent="with little code under a long comment",
+        controls=tuple(controls),
+    ),
+    not_applicable=products.NOT_APPLICABLE,
+    trace_plots=products.dose_plots(*controls),
+    replay=products.replay,
+    refs=("https://github.com/google/magika", "arxiv:2004.07780", "arxiv:2105.14111"),
+    tags=frozenset({"product", "goal-misgeneralization", "shortcut-learning", "null"}),
+)
