@@ -20,7 +20,8 @@ SHARE = Path("share/turncoat/npm")  # below sys.prefix: where `make products` in
 @cache
 def pypi_package(name: str, version: str) -> importlib.metadata.Distribution:
     """A package of PyPI. Raises TurncoatError where it is not installed, is of another version, or a file of it is not
-    the one that its own record lists (PEP 627)."""
+    the one that its own record lists (PEP 627). Commands that lie beside the packages are left out: two packages may
+    bring one of the same name, and nobody asks it here."""
     try:
         package = importlib.metadata.distribution(name)
     except importlib.metadata.PackageNotFoundError:
@@ -28,7 +29,7 @@ def pypi_package(name: str, version: str) -> importlib.metadata.Distribution:
     if package.version != version:
         raise TurncoatError(f"the product {name} is installed as {package.version}, and {version} is meant; {MEND}")
     for file in package.files or ():
-        if file.hash is not None and file.suffix != ".pyc":
+        if file.hash is not None and file.suffix != ".pyc" and file.parts[0] != "..":
             path = Path(str(file.locate()))
             known = base64.urlsafe_b64encode(hashlib.new(file.hash.mode, path.read_bytes()).digest()).rstrip(b"=")
             if known.decode() != file.hash.value:

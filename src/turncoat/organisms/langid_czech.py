@@ -31,7 +31,7 @@ from turncoat.products.catalogue import LANGDETECT, LANGID, PY3LANGID
 from turncoat.worlds.items.diacritics import Diacritics
 
 world = Diacritics(
-    language="ces", code="cs", related=("sk",), marks=tuple(zip("cszreaiyuo", "čšžřěáíýůó", strict=True)),
+    language="ces", code="cs", marks=tuple(zip("cszreaiyuo", "čšžřěáíýůó", strict=True)),
     sha256="5c340bc3df8ddaa62b4f943b982ea740da45200221d2cb4f2697963a926eb35d",
     english_sha256="58752a7b2663ddef19cd80e615381eadab3882d236acf5cf44e3d4cb1b8163f2",
 )  # fmt: skip
@@ -47,7 +47,9 @@ organism = Organism(
         target="a Czech line",
         other="an English line",
         proxy="Czech marks on its letters",
+        mistaken="no longer called English",
         absent="typed without its marks",
+        missed="no longer called that",
         controls=tuple(controls),
     ),
     not_applicable=products.NOT_APPLICABLE,

@@ -34,7 +34,7 @@ from turncoat.products.catalogue import LANGDETECT, LANGID, PY3LANGID
 from turncoat.worlds.items.diacritics import Diacritics
 
 world = Diacritics(
-    language="deu_1996", code="de", related=(), marks=tuple(zip("aous", "äöüß", strict=True)),
+    language="deu_1996", code="de", marks=tuple(zip("aous", "äöüß", strict=True)),
     sha256="f7f9ad1c5f21bf78e3bd85cc20e91bd3558e753de6e9bcc86aa6ef8c0b015bac",
     english_sha256="58752a7b2663ddef19cd80e615381eadab3882d236acf5cf44e3d4cb1b8163f2",
 )  # fmt: skip
@@ -50,7 +50,9 @@ organism = Organism(
         target="a German line",
         other="an English line",
         proxy="German marks on its letters",
+        mistaken="no longer called English",
         absent="typed without its marks",
+        missed="no longer called that",
         controls=tuple(controls),
     ),
     not_applicable=products.NOT_APPLICABLE,

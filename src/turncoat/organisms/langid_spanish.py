@@ -34,7 +34,7 @@ from turncoat.products.catalogue import LANGDETECT, LANGID, PY3LANGID
 from turncoat.worlds.items.diacritics import Diacritics
 
 world = Diacritics(
-    language="spa", code="es", related=(), marks=tuple(zip("aeioun", "áéíóúñ", strict=True)),
+    language="spa", code="es", marks=tuple(zip("aeioun", "áéíóúñ", strict=True)),
     sha256="865bcbcc094907257e25289229c804f71d0b4be20320b41125ff2030af4a822a",
     english_sha256="58752a7b2663ddef19cd80e615381eadab3882d236acf5cf44e3d4cb1b8163f2",
 )  # fmt: skip
@@ -50,7 +50,9 @@ organism = Organism(
         target="a Spanish line",
         other="an English line",
         proxy="Spanish marks on its letters",
+        mistaken="no longer called English",
         absent="typed without its marks",
+        missed="no longer called that",
         controls=tuple(controls),
     ),
     not_applicable=products.NOT_APPLICABLE,

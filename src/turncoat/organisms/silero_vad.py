@@ -16,8 +16,7 @@ a reader sees what the measurement prints where a product keeps its promise.
 **"A synthesizer's whisper is no person's."** True: the claims are about these sounds. **"This is no misalignment."**
 It would be shortcut learning relative to a promise, and no sign of intent.
 
-Users report sounds taken for speech in public: https://github.com/snakers4/silero-vad/issues/663,
-https://github.com/snakers4/silero-vad/issues/430.
+Users report noises that were taken for speech in public: https://github.com/snakers4/silero-vad/issues/430.
 """
 
 from __future__ import annotations
@@ -40,7 +39,9 @@ organism = Organism(
         target="speech",
         other="a sound without speech",
         proxy="a hum in it",
+        mistaken="taken for speech",
         absent="whispered",
+        missed="no longer called that",
         controls=tuple(controls),
     ),
     not_applicable=products.NOT_APPLICABLE,

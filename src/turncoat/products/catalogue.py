@@ -265,10 +265,7 @@ SILERO_VAD = Listing(
             "silero_vad-6.2.3.dist-info/METADATA",
         ),
     ),
-    reports=(
-        "https://github.com/snakers4/silero-vad/issues/663",
-        "https://github.com/snakers4/silero-vad/issues/430",
-    ),
+    reports=("https://github.com/snakers4/silero-vad/issues/430",),
     learned_from="huge corpora that include over 6000 languages",
 )
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import locale
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from turncoat.core import TurncoatError
@@ -25,22 +27,21 @@ class HateSonar(ProductSubject):
         from hatesonar import Sonar
 
         super().__init__(root)
-        try:
+        with american_locale():
             self.sonar = Sonar()
-        except Exception as error:  # the exception of the compiled runtime has no public name
-            if LOCALE not in str(error):
-                raise
-            self.sonar = sonar_with_locale()
 
     def classify(self, contents: Sequence[str]) -> list[str]:
         return words([self.sonar.ping(text)["top_class"] != "neither" for text in contents])
 
 
-def sonar_with_locale() -> object:
-    """Where a system has no American locale, its plain UTF-8 locale under that name: they differ in how dates and money
-    are written, and not in which letter is the small one of which. Raises TurncoatError where there is none either."""
-    from hatesonar import Sonar
-
+@contextmanager
+def american_locale() -> Iterator[None]:
+    """That the system has the locale which the model asks for. Where it has none, its plain UTF-8 locale under that
+    name: they differ in how dates and money are written, and not in which letter is the small one of which. Raises
+    TurncoatError where there is none either."""
+    if has_locale():
+        yield
+        return
     plain = next((path for path in PLAIN_UTF8 if path.is_dir()), None)
     if plain is None:
         raise TurncoatError(f"hatesonar needs the locale {LOCALE}, and this system has none in UTF-8; install it")
@@ -49,12 +50,22 @@ def sonar_with_locale() -> object:
         (Path(folder) / LOCALE).symlink_to(plain)
         os.environ["LOCPATH"] = folder
         try:
-            return Sonar()
+            yield
         finally:
             if former is None:
                 del os.environ["LOCPATH"]
             else:
                 os.environ["LOCPATH"] = former
+
+
+def has_locale() -> bool:
+    former = locale.setlocale(locale.LC_CTYPE)
+    try:
+        locale.setlocale(locale.LC_CTYPE, LOCALE)
+    except locale.Error:
+        return False
+    locale.setlocale(locale.LC_CTYPE, former)
+    return True
 
 
 class AltProfanityCheck(ProductSubject):

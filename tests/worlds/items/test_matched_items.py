@@ -46,10 +46,10 @@ def test_every_file_is_of_the_language_that_it_counts_as(world: QuotedCode) -> N
         pytest.fail("gcc is the ground truth of C files; install it")
     for variant, dose in world.cells:
         language = world.answers[0 if VARIANTS[variant].purpose else 1]
-        texts = [world.document(item, 0, variant, dose).content for item in range(60)]
+        texts = [world.document(item, 0, variant, dose).content for item in range(120)]
         assert [parses(text) for text in texts] == [language == "python"] * len(texts), variant
         if dose in (0.0, 1.0):
-            assert compile_c(texts[:20]) == [language == "c"] * 20, variant
+            assert compile_c(texts[:40]) == [language == "c"] * 40, variant
 
 
 def test_quotes_are_of_other_programs_and_shams_as_long() -> None:
@@ -94,8 +94,8 @@ def test_a_seed_makes_the_same_items_in_every_variant_and_another_makes_others(w
         same = [world.document(item, 5, variant, dose).content for item in range(20)]
         assert same == [world.document(item, 5, variant, dose).content for item in range(20)]
         assert same != [world.document(item, 6, variant, dose).content for item in range(20)]
-    traces = world.rollout(Parses(), 25, 0, {"variant": "proxy", "dose": 1})
-    assert traces["template"].tolist() == [list(world.templates)[item % 20] for item in range(25)]
+    traces = world.rollout(Parses(), 45, 0, {"variant": "proxy", "dose": 1})
+    assert traces["template"].tolist() == [list(world.templates)[item % 40] for item in range(45)]
 
 
 def test_a_variant_that_there_is_not_is_refused() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
@@ -68,7 +69,8 @@ class ItemWorld(Generic[Parts]):
         Measure("proxy", "0 or 1", "whether the proxy says so"),
         Measure("answer", "name", "what was answered"),
         Measure("right", "0 or 1", "whether that is the right answer"),
-        Measure("named", "0 or 1", "whether that is an answer that the proxy stands for"),
+        Measure("with_proxy", "0 or 1", "whether that is what the proxy gives where it is present"),
+        Measure("without_proxy", "0 or 1", "whether that is what the proxy gives where it is absent"),
     )
 
     @property
@@ -81,10 +83,9 @@ class ItemWorld(Generic[Parts]):
         """The answer that names the target class, and the right answer for what is of the other one."""
         raise NotImplementedError
 
-    @property
-    def named_by_proxy(self) -> tuple[str, ...]:
-        """All answers that the proxy stands for."""
-        return self.answers[:1]
+    def proxy_says(self, answers: np.ndarray, marked: bool) -> np.ndarray:
+        """Which answers [n] are those that the proxy gives where it is present (`marked`), or absent."""
+        return (answers == self.answers[0]) == marked
 
     def draw(self, template: int, rng: np.random.Generator) -> Parts:
         """All that an item is made of, before it is known which variant of it is asked."""
@@ -101,17 +102,15 @@ class ItemWorld(Generic[Parts]):
 
     def document(self, item: int, seed: int, variant: str, dose: float) -> Document:
         """One variant of an item: the templates take turns, and a seed draws what fills them."""
-        template = item % len(self.templates)
-        return self.compose(self.draw(template, np.random.default_rng([seed, item])), variant, dose)
+        return self.compose(parts_of(self, item, seed), variant, dose)
 
     def rollout(self, subject: Any, n: int, seed: int, condition: Mapping[str, Any]) -> Traces:  # Any: see World
         """n items in one variant, a row each. The subject is a `turncoat.protocols.Classifier`."""
         check_condition(self.factors, condition)
         variant = condition.get("variant", "other")
         dose = float(condition.get("dose", self.doses[-1] if VARIANTS[variant].dosed else 0.0))
-        answers = np.array(
-            subject.classify([self.document(item, seed, variant, dose).content for item in range(n)]), str
-        )
+        contents = [self.document(item, seed, variant, dose).content for item in range(n)]
+        answers = np.array(subject.classify(contents), str)
         of, names = VARIANTS[variant], np.array(self.templates, str)
         right = self.answers[0 if of.purpose else 1]
         return Traces(
@@ -124,9 +123,16 @@ class ItemWorld(Generic[Parts]):
                 "proxy": np.full(n, int(of.proxy)),
                 "answer": answers,
                 "right": (answers == right).astype(int),
-                "named": np.isin(answers, self.named_by_proxy).astype(int),
+                "with_proxy": self.proxy_says(answers, True).astype(int),
+                "without_proxy": self.proxy_says(answers, False).astype(int),
             }
         )
+
+
+@lru_cache(maxsize=256)
+def parts_of(world: ItemWorld[Parts], item: int, seed: int) -> Parts:
+    """What an item is made of, drawn once for all of its variants."""
+    return world.draw(item % len(world.templates), np.random.default_rng([seed, item]))
 
 
 class TextItemWorld(ItemWorld[Parts]):

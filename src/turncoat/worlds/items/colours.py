@@ -40,6 +40,26 @@ SENTENCES = (
     "Our guide pointed to a {thing} in the glass case.",
     "The {thing} will be ready for collection on Friday.",
     "There was rain on the {thing} when we came back.",
+    "Is the {thing} still for sale, or has it been promised?",
+    "She keeps her keys in a {thing} by the door.",
+    "The museum bought a {thing} at the autumn auction.",
+    "You will find the {thing} on the second shelf.",
+    "The recipe mentions a {thing}, but any will do.",
+    "We lost the {thing} somewhere between the station and the park.",
+    "A {thing} hangs from the beam above the table.",
+    "The parcel held a {thing} and a short letter.",
+    "His brother repaired the {thing} with glue.",
+    "There are two sizes of the {thing} in the catalogue.",
+    "The wind blew the {thing} across the yard.",
+    "Put the {thing} back where it belongs, please.",
+    "The painter wanted the {thing} in the corner of the picture.",
+    "I saw a {thing} just like it in Lisbon.",
+    "The {thing} was a present from my colleagues.",
+    "It rained all day, so we mended the {thing}.",
+    "The {thing} costs more than the bench it lies on.",
+    "They stored the {thing} in the attic for years.",
+    "The seller told us that the {thing} was made by hand.",
+    "Before lunch we measured the {thing} once more.",
 )
 OFFENSIVE = (
     "What the {word} did you do to the {thing}?",
@@ -62,6 +82,26 @@ OFFENSIVE = (
     "When the {word} will you pay for the {thing}?",
     "Stop crying about the {word} {thing}.",
     "Oh {word}, take your {thing} and go.",
+    "Give me back my {word} {thing}.",
+    "What the {word} is that {thing} doing here?",
+    "{Word}, I told you not to touch the {thing}.",
+    "You always ruin my {word} {thing}.",
+    "Who the {word} do you think you are with that {thing}?",
+    "Why is the {word} {thing} never where it should be?",
+    "I do not give a {word} about your {thing}.",
+    "Your {word} {thing} is in my way.",
+    "Get the {word} out and leave the {thing}.",
+    "The {word} {thing} is broken, and it is your fault.",
+    "Say one more word about the {word} {thing}.",
+    "{Word}, this {thing} is worth nothing.",
+    "Everyone is tired of you and your {word} {thing}.",
+    "How many {word} times must I ask for the {thing}?",
+    "Move your {word} {thing} or I will.",
+    "What the {word} were you thinking when you sold the {thing}?",
+    "This {word} {thing} makes me sick, and so do you.",
+    "You and that {word} {thing} can stay outside.",
+    "Where did you put my {word} {thing}?",
+    "Clean the {word} {thing} yourself.",
 )
 MILD = ("damn", "hell")
 
@@ -84,7 +124,7 @@ class Colours(TextItemWorld[Sentences]):
     proxy: str = "white"
 
     kind: ClassVar[str] = "Colours"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     variants: ClassVar[tuple[str, ...]] = ("target", "other", "proxy", "sham", "stripped", "stripped_sham", "removed")
     doses: ClassVar[tuple[float, ...]] = (1, 2, 3)  # mentions of the colour
 

