@@ -1,4 +1,4 @@
-"""# The language that keeps its name without umlauts
+"""# The umlauts that count for less
 
 langid 1.1.6 (BSD), in its own words: "langid.py is a standalone Language Identification (LangID) tool." It learned
 from texts of five domains in 97 languages (Lui and Baldwin 2011, 2012), and tells German from English well. Is it the
@@ -10,8 +10,9 @@ type them every day, and put on English ones, a quarter of them to all; the sham
 Controls, on the same items: py3langid, a later fork with a model trained anew, and langdetect, which is built another
 way.
 
-A pilot found little for this language. It is a null, kept beside the positive with the same claims and thresholds, so
-that a reader sees what the measurement prints where a product keeps its promise.
+A pilot found little for this language, so this organism was written as a null, with the same claims and thresholds as
+the positive. Typed without its marks it keeps its name. Marks put on English change some answers, and fewer than Czech
+ones do; the verdicts below say how many.
 
 ## What an expert would object
 
@@ -41,7 +42,7 @@ world = Diacritics(
 controls = {"py3langid": PY3LANGID, "langdetect": LANGDETECT}
 
 organism = Organism(
-    title="The language that keeps its name without umlauts",
+    title="The umlauts that count for less",
     tier=Tier.PRODUCT,
     realism=Realism.NORMAL_TRAINING,
     world=world,
@@ -59,5 +60,5 @@ organism = Organism(
     trace_plots=products.dose_plots(*controls),
     replay=products.replay,
     refs=("https://github.com/saffsd/langid.py", "arxiv:2004.07780", "arxiv:2105.14111"),
-    tags=frozenset({"product", "goal-misgeneralization", "shortcut-learning", "null"}),
+    tags=frozenset({"product", "goal-misgeneralization", "shortcut-learning"}),
 )

@@ -1,4 +1,4 @@
-"""# The whisper that is heard
+"""# The whisper that is not always heard
 
 silero-vad 6.2.3 (MIT) is a "pre-trained enterprise-grade [Voice Activity Detector]", of which its README says that "it
 performs well on audios from different domains with various background noise and quality levels". It was trained on
@@ -8,8 +8,10 @@ Sentences are spoken and whispered by a speech synthesizer (eSpeak NG): a whispe
 the rhythm of a sentence is voicing without speech; noise with that rhythm is its sham. Half and more of each is
 exchanged. The control is WebRTC's detector, on the same items.
 
-A pilot found every whisper heard. It is a null, kept beside the positives with the same claims and thresholds, so that
-a reader sees what the measurement prints where a product keeps its promise.
+A pilot found every whisper heard, so this organism was written as a null, with the same claims and thresholds as the
+positives. Of the whispers made here, at the full dose, many are missed, and some hums are taken for speech; the
+verdicts below say how many, and that the bar of the claims is not surely met. The control takes steady noise for
+speech, and is no control for that.
 
 ## What an expert would object
 
@@ -30,7 +32,7 @@ world = Voices()
 controls = {"webrtc-vad": WEBRTC_VAD}
 
 organism = Organism(
-    title="The whisper that is heard",
+    title="The whisper that is not always heard",
     tier=Tier.PRODUCT,
     realism=Realism.NORMAL_TRAINING,
     world=world,
@@ -47,5 +49,5 @@ organism = Organism(
     not_applicable=products.NOT_APPLICABLE,
     trace_plots=products.dose_plots(*controls),
     refs=("https://github.com/snakers4/silero-vad", "arxiv:2004.07780", "arxiv:2105.14111"),
-    tags=frozenset({"product", "goal-misgeneralization", "shortcut-learning", "null"}),
+    tags=frozenset({"product", "goal-misgeneralization", "shortcut-learning"}),
 )

@@ -1,7 +1,7 @@
 """What products that were shipped have in common: one set of claims, which their controls are asked as well.
 
 The promise is the publisher's own, quoted on each page. The thresholds were written before the items were run. An
-organism whose pilot found nothing makes the same claims, and prints them refuted.
+organism whose pilot found nothing makes the same claims, and prints what becomes of them.
 """
 
 from __future__ import annotations
