@@ -24,7 +24,8 @@ WORDS = {  # a room's part on the way of a seed from recipe to verdict, or what 
     "export": "policies as files", "report": "tables, figures, pages", "registration": "claims before their data",
     "stats": "judges", "store": "runs and traces on disk", "organisms": "the catalogue",
     "assays": "observe and read out",
-    "train": "recipes", "models": "networks", "worlds": "where subjects act", "protocols": "what assays ask for",
+    "train": "recipes", "models": "networks", "products": "what others published", "worlds": "where subjects act",
+    "protocols": "what assays ask for", "installed": "packages and their hashes",
     "boundary": "errors of a user's file", "core": "the nouns; all import it",
 }  # fmt: skip
 ALL_IMPORT = "core"  # no arrow to it: there would be one from every room

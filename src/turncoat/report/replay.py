@@ -39,6 +39,14 @@ WATCH: Mapping[str, Mapping[str, str]] = {  # kind of frame -> the words around 
         "unit": "turn",
         "panels": "conversations, side by side",
     },
+    "document": {
+        "title": "Watch it answer",
+        "lede": "Each panel is one item: first as it is, then with what was put in or taken out marked, dose by dose. "
+        "Above it stands what it is, and what was answered.",
+        "scrubber": "dose",
+        "unit": "dose",
+        "panels": "the same items, side by side",
+    },
 }
 BARS = "The bars are read from inside the subject at that step, each on its own scale; a line across one is zero."
 
@@ -187,10 +195,27 @@ def dialogue(frame: Mapping[str, Any]) -> dict[str, Any]:
     return {**heading(frame), "turns": turns}
 
 
+def document(frame: Mapping[str, Any]) -> dict[str, Any]:
+    """One frame, checked and packed: of each step the answer, and the text in pieces, every other one marked."""
+    steps = []
+    for step in frame["steps"]:
+        text, pieces, at = str(step["text"]), list[str](), 0
+        for first, last in step["passages"]:
+            if not at <= first < last <= len(text):
+                raise ValueError(f"a passage from {first} to {last} of a text of {len(text)} characters")
+            pieces += [text[at:first], text[first:last]]
+            at = last
+        steps.append({"answer": str(step["answer"]), "pieces": [*pieces, text[at:]]})
+    if not steps:
+        raise ValueError("a document has no steps")
+    return {**heading(frame), "truth": str(frame["truth"]), "steps": steps}
+
+
 KINDS: Mapping[Any, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "grid": grid,
     "episode": episode,
     "dialogue": dialogue,
+    "document": document,
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from turncoat import registration
-from turncoat.core import Arm, Assay, Organism, Readout, Traces, TurncoatError, digest
+from turncoat.core import Arm, Assay, Items, Organism, Readout, Traces, TurncoatError, digest
 from turncoat.report.words import assay_name, readout_name
 from turncoat.store import Run, Store
 
@@ -46,8 +46,13 @@ class OrganismResults:
         return self._traces[key]
 
     def estimates(self, arm: Arm, readout: Readout) -> list[float]:
-        """One finite estimate a seed."""
-        values = (readout.estimate(traces) for traces in self.traces(arm, readout.assay).values())
+        """One finite estimate a seed; of a readout of items, one a template that they were made from."""
+        traces = list(self.traces(arm, readout.assay).values())
+        if readout.sample == "item":
+            return (
+                list(Items.concat([readout.items(each) for each in traces]).template_means().values()) if traces else []
+            )
+        values = (readout.estimate(each) for each in traces)
         return [value for value in values if math.isfinite(value)]
 
     def why_missing(self, arm: Arm, what: Assay | Readout) -> str:

@@ -84,12 +84,12 @@ def setting(value: object) -> str:
     return tick_label(value)
 
 
-def seeds_caption(counts: Mapping[str, int]) -> str:
-    """How many seeds stand behind each mark."""
+def seeds_caption(counts: Mapping[str, int], unit: str = "seed") -> str:
+    """How many seeds, or of what `unit` there are several, stand behind each mark."""
     if len(set(counts.values())) == 1:
         n = next(iter(counts.values()))
-        return f"n = {n} seed{'s' * (n != 1)}" + (" each." if len(counts) > 1 else ".")
-    return "n seeds = " + ", ".join(f"{n} ({name})" for name, n in counts.items()) + "."
+        return f"n = {n} {unit}{'s' * (n != 1)}" + (" each." if len(counts) > 1 else ".")
+    return f"n {unit}s = " + ", ".join(f"{n} ({name})" for name, n in counts.items()) + "."
 
 
 def spoken_means(values: Mapping[str, Sequence[float]]) -> str:

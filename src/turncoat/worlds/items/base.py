@@ -140,14 +140,15 @@ class TextItemWorld(ItemWorld[Parts]):
 
     def record(self, subject: Any, item: int, seed: int, variant: str) -> dict[str, Any]:  # Any: a Classifier; JSON
         """A frame of kind "document": the item as it is, then a variant of it, dose by dose, with each answer."""
-        plain = "target" if VARIANTS[variant].purpose else "other"
-        doses = self.doses if VARIANTS[variant].dosed else (0.0,)
+        of = VARIANTS[variant]
+        plain = "target" if of.purpose else "other"
+        doses = self.doses if of.dosed else (0.0,)
         shown = [self.document(item, seed, plain, 0.0), *(self.document(item, seed, variant, dose) for dose in doses)]
         answers = subject.classify([document.content for document in shown])
         return {
             "kind": "document",
-            "title": f"{self.templates[item % len(self.templates)]}: {VARIANTS[variant].description}",
-            "truth": self.answers[0 if VARIANTS[variant].purpose else 1],
+            "title": f"{self.templates[item % len(self.templates)]}: {of.description.partition(', ')[2]}",
+            "truth": self.answers[0 if of.purpose else 1],
             "steps": [
                 {
                     "text": document.content,
