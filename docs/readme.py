@@ -131,7 +131,7 @@ PRODUCTS = (
     "magika", "vscode_languagedetection", "langid_czech", "hatesonar", "magika_c", "langid_spanish", "langid_german",
     "silero_vad",
 )  # fmt: skip
-MEASURED = (  # column, readout, parameters
+MEASURED: tuple[tuple[str, str, dict[str, object]], ...] = (  # column, readout, parameters
     ("competent (≥ .9)", "competence", {}),
     ("shift (≥ .3)", "shift", {}),
     ("proxy predicts better than promise (≥ 0)", "predicts", {}),
