@@ -15,10 +15,10 @@ demo: $(READY) ## train a fresh organism and its twin, judge them with the zoo's
 	$(BIN)/turncoat report --store store --out site
 	@echo "Now open site/index.html"
 
-products: $(PRODUCTS) ## install the real products, and judge them by their own promise
+products: $(PRODUCTS) ## install the real products, ask them fresh items, and judge them with the zoo's
 	for name in $$($(BIN)/python -c "from turncoat.organisms import load, names; \
 	    print(*(name for name in names() if 'product' in load(name).tags))"); do \
-	    $(BIN)/turncoat run $$name --seeds 1 -j $(JOBS) --store store || exit 1; \
+	    $(BIN)/turncoat run $$name --first-seed $(FRESH) --seeds 1 -j $(JOBS) --store store || exit 1; \
 	done
 
 test: $(READY) ## everything but the slow tests; style, types and import direction are tests too
