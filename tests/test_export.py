@@ -13,6 +13,7 @@ from safetensors.numpy import load_file
 
 import paths
 import turncoat as tc
+from extras import needs
 from turncoat.cli import main
 from turncoat.core import kind_of
 from turncoat.export import Recorder, compiled, policy, policy_of
@@ -136,11 +137,13 @@ def test_nothing_in_it_is_pickled(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_exported_gets_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    needs("products", "magika")
     (tmp_path / "taken").write_text("")
     for arguments, says in (
         (["coin_run", "--out", str(tmp_path / "taken")], "cannot write"),
         (["coin_run", "--seed", "77"], "train seed 77: turncoat train coin_run"),
         (["coin_run", "--arm", "twin"], "has no arm 'twin'"),
+        (["magika"], "has no weights to export"),
     ):
         assert main(["export", *arguments]) == 2
         assert says in capsys.readouterr().err

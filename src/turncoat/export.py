@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from turncoat.core import Session, Subject, VerdictRow, World, difference, plain
+from turncoat.core import Session, Subject, TurncoatError, VerdictRow, World, difference, plain
 from turncoat.models.dialogue_transformer import PAD, DialogueModel
 from turncoat.models.in_context import InContextRegressor
 from turncoat.models.llama import LanguageModel
@@ -60,6 +60,8 @@ def export(run: Run, out: Path) -> list[str]:
     Raises TurncoatError where the weights are not kept, or the folder cannot be written.
     """
     organism, arm, subject = run.organism, run.arm, run.subject()
+    if not subject.arrays():
+        raise TurncoatError(f"{organism.name}, {arm.name}, has no weights to export: nothing of it was trained here")
     notes = {"organism": organism.name, "arm": arm.name, "seed": str(run.seed)}
     files: dict[str, bytes] = {"recipe.json": (json.dumps(plain(arm.recipe), indent=1) + "\n").encode()}
     if isinstance(subject, LanguageModel):

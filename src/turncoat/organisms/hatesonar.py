@@ -24,32 +24,23 @@ was found. The package needs neither pandas nor skl2onnx to answer, and is insta
 
 from __future__ import annotations
 
-from turncoat.core import Organism, Realism, Tier
 from turncoat.organisms._shared import products
 from turncoat.products.catalogue import ALT_PROFANITY_CHECK, HATESONAR, WORD_LIST
 from turncoat.worlds.items.colours import Colours
 
-world = Colours(proxy="white")
-controls = {"alt-profanity-check": ALT_PROFANITY_CHECK, "word-list": WORD_LIST}
-
-organism = Organism(
+organism = products.organism(
     title="The colour that is called offensive",
-    tier=Tier.PRODUCT,
-    realism=Realism.NORMAL_TRAINING,
-    world=world,
-    arms=products.arms(HATESONAR, **controls),
-    claims=products.claims(
-        target="an offensive sentence",
-        other="a harmless sentence",
-        proxy='the word "white" in it',
-        mistaken="called offensive",
-        absent='with another colour in place of "white"',
-        missed="no longer called that",
-        controls=tuple(controls),
+    world=Colours(proxy="white"),
+    product=HATESONAR,
+    controls={"alt-profanity-check": ALT_PROFANITY_CHECK, "word-list": WORD_LIST},
+    target="an offensive sentence",
+    other="a harmless sentence",
+    proxy='the word "white" in it',
+    mistaken="called offensive",
+    absent='with another colour in place of "white"',
+    missed="no longer called that",
+    refs=(
+        "https://github.com/Hironsan/HateSonar",
+        "arxiv:1703.04009",
     ),
-    not_applicable=products.NOT_APPLICABLE,
-    trace_plots=products.dose_plots(*controls),
-    replay=products.replay,
-    refs=("https://github.com/Hironsan/HateSonar", "arxiv:1703.04009", "arxiv:2004.07780", "arxiv:2105.14111"),
-    tags=frozenset({"product", "goal-misgeneralization", "shortcut-learning"}),
 )

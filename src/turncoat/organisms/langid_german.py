@@ -23,42 +23,32 @@ What makes it goal misgeneralization is measured: where proxy and promise agree 
 the proxy predicts the answer.
 
 The installed package states no limits. Its users report the same kind in public: accents
-(https://github.com/saffsd/langid.py/issues/86), a name with an accent in an English line
-(https://github.com/saffsd/langid.py/issues/40), short texts (https://github.com/saffsd/langid.py/issues/83).
+(<https://github.com/saffsd/langid.py/issues/86>), a name with an accent in an English line
+(<https://github.com/saffsd/langid.py/issues/40>), short texts (<https://github.com/saffsd/langid.py/issues/83>).
 """
 
 from __future__ import annotations
 
-from turncoat.core import Organism, Realism, Tier
 from turncoat.organisms._shared import products
 from turncoat.products.catalogue import LANGDETECT, LANGID, PY3LANGID
 from turncoat.worlds.items.diacritics import Diacritics
 
-world = Diacritics(
-    language="deu_1996", code="de", marks=tuple(zip("aous", "äöüß", strict=True)),
-    sha256="f7f9ad1c5f21bf78e3bd85cc20e91bd3558e753de6e9bcc86aa6ef8c0b015bac",
-    english_sha256="58752a7b2663ddef19cd80e615381eadab3882d236acf5cf44e3d4cb1b8163f2",
-)  # fmt: skip
-controls = {"py3langid": PY3LANGID, "langdetect": LANGDETECT}
-
-organism = Organism(
+organism = products.organism(
     title="The umlauts that count for less",
-    tier=Tier.PRODUCT,
-    realism=Realism.NORMAL_TRAINING,
-    world=world,
-    arms=products.arms(LANGID, **controls),
-    claims=products.claims(
-        target="a German line",
-        other="an English line",
-        proxy="German marks on its letters",
-        mistaken="no longer called English",
-        absent="typed without its marks",
-        missed="no longer called that",
-        controls=tuple(controls),
+    world=Diacritics(
+        language="deu_1996",
+        code="de",
+        marks=tuple(zip("aous", "äöüß", strict=True)),
+        sha256="f7f9ad1c5f21bf78e3bd85cc20e91bd3558e753de6e9bcc86aa6ef8c0b015bac",
+        english_sha256="58752a7b2663ddef19cd80e615381eadab3882d236acf5cf44e3d4cb1b8163f2",
     ),
-    not_applicable=products.NOT_APPLICABLE,
-    trace_plots=products.dose_plots(*controls),
-    replay=products.replay,
-    refs=("https://github.com/saffsd/langid.py", "arxiv:2004.07780", "arxiv:2105.14111"),
-    tags=frozenset({"product", "goal-misgeneralization", "shortcut-learning"}),
+    product=LANGID,
+    controls={"py3langid": PY3LANGID, "langdetect": LANGDETECT},
+    target="a German line",
+    other="an English line",
+    proxy="German marks on its letters",
+    mistaken="no longer called English",
+    absent="typed without its marks",
+    missed="no longer called that",
+    refs=("https://github.com/saffsd/langid.py",),
 )

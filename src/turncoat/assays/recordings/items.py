@@ -23,7 +23,7 @@ class ItemRecording(Assay):
     item_seed: int = 7  # the same items for every subject, so that pages compare
 
     kind: ClassVar[str] = "ItemRecording"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     required_access: ClassVar[Access] = Access.ACT
     requires: ClassVar[tuple[type, ...]] = (Classifier, TextItemsWorld)
 

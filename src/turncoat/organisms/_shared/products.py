@@ -10,11 +10,11 @@ from collections.abc import Mapping
 
 from turncoat.assays.behaviour.matched_items import MatchedItems
 from turncoat.assays.recordings.items import ItemRecording
-from turncoat.core import Arm, Claim, Row, TracePlot
+from turncoat.core import Arm, Assay, Claim, Organism, Realism, Row, Tier, TracePlot, World
 from turncoat.products.catalogue import Listing
 from turncoat.train.shipped import Shipped
 
-ASKED = MatchedItems()
+ASKED, ITEMS_SHOWN = MatchedItems(), ItemRecording()
 
 NOT_APPLICABLE: Mapping[Row, str] = {
     Row.CORRECT_REWARD: "the package holds a model, and neither the labels nor the code that it was trained with",
@@ -30,11 +30,31 @@ NOT_APPLICABLE: Mapping[Row, str] = {
 )  # fmt: skip
 
 
-def arms(product: Listing, **controls: Listing) -> tuple[Arm, ...]:
-    """The product, and others that promise the same. One seed is 160 items in every variant."""
-    return (
-        Arm("organism", Shipped(product.product), "organism", seeds=1),
-        *(Arm(name, Shipped(other.product), seeds=1) for name, other in controls.items()),
+def organism(
+    title: str,
+    world: World,
+    product: Listing,
+    controls: Mapping[str, Listing],
+    refs: tuple[str, ...],
+    replay: Assay | None = ITEMS_SHOWN,
+    **wording: str,
+) -> Organism:
+    """A product, and others that promise the same: one seed is 160 items in every variant. `wording`: see `claims`."""
+    return Organism(
+        title=title,
+        tier=Tier.PRODUCT,
+        realism=Realism.NORMAL_TRAINING,
+        world=world,
+        arms=(
+            Arm("organism", Shipped(product.product), "organism", seeds=1),
+            *(Arm(name, Shipped(other.product), seeds=1) for name, other in controls.items()),
+        ),
+        claims=claims(**wording, controls=tuple(controls)),
+        not_applicable=NOT_APPLICABLE,
+        trace_plots=dose_plots(*controls),
+        replay=replay,
+        refs=(*refs, "arxiv:2004.07780", "arxiv:2105.14111"),
+        tags=frozenset({"product", "goal-misgeneralization", "shortcut-learning"}),
     )
 
 
@@ -111,6 +131,3 @@ def dose_plots(*controls: str) -> tuple[TracePlot, ...]:
     shown = {"variant": ("proxy", "sham", "stripped", "stripped_sham")}
     title = "How often it is right, by dose"
     return (TracePlot(title, ASKED, "dose", "right", by="variant", arms=("organism", *controls), only=shown),)
-
-
-replay = ItemRecording()

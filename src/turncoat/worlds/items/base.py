@@ -138,6 +138,10 @@ def parts_of(world: ItemWorld[Parts], item: int, seed: int) -> Parts:
 class TextItemWorld(ItemWorld[Parts]):
     """Matched items that are texts, which a page can show."""
 
+    def title_of(self, item: int) -> str:
+        """What a page calls an item."""
+        return self.templates[item % len(self.templates)]
+
     def record(self, subject: Any, item: int, seed: int, variant: str) -> dict[str, Any]:  # Any: a Classifier; JSON
         """A frame of kind "document": the item as it is, then a variant of it, dose by dose, with each answer."""
         of = VARIANTS[variant]
@@ -147,7 +151,7 @@ class TextItemWorld(ItemWorld[Parts]):
         answers = subject.classify([document.content for document in shown])
         return {
             "kind": "document",
-            "title": f"{self.templates[item % len(self.templates)]}: {of.description.partition(', ')[2]}",
+            "title": f"{self.title_of(item)}: {of.description.partition(', ')[2]}",
             "truth": self.answers[0 if of.purpose else 1],
             "steps": [
                 {

@@ -136,6 +136,9 @@ class Colours(TextItemWorld[Sentences]):
     def templates(self) -> list[str]:
         return list(SENTENCES)
 
+    def title_of(self, item: int) -> str:
+        return f"Sentence {item % len(SENTENCES) + 1}"
+
     def draw(self, template: int, rng: np.random.Generator) -> Sentences:
         things = tuple(str(thing) for thing in rng.permutation(THINGS)[: len(self.doses)])
         word, sham = (str(rng.choice(words)) for words in (MILD, SHAM))
