@@ -34,6 +34,7 @@ from turncoat.models.object_attention import ObjectAttentionPolicy
 from turncoat.models.probation_agent import ProbationPolicy, tensors
 from turncoat.models.recurrent_planner import PlannerNet, PlannerPolicy
 from turncoat.models.residual import ResidualClassifier
+from turncoat.products.base import ProductSubject
 from turncoat.report.table import markdown_details, unjudged
 from turncoat.store import Run
 from turncoat.store.files import write
@@ -60,7 +61,7 @@ def export(run: Run, out: Path) -> list[str]:
     Raises TurncoatError where the weights are not kept, or the folder cannot be written.
     """
     organism, arm, subject = run.organism, run.arm, run.subject()
-    if not subject.arrays():
+    if isinstance(subject, ProductSubject):
         raise TurncoatError(f"{organism.name}, {arm.name}, has no weights to export: nothing of it was trained here")
     notes = {"organism": organism.name, "arm": arm.name, "seed": str(run.seed)}
     files: dict[str, bytes] = {"recipe.json": (json.dumps(plain(arm.recipe), indent=1) + "\n").encode()}
