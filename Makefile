@@ -6,8 +6,9 @@ READY := .venv/.ready
 
 NPM := .venv/share/turncoat/npm
 PRODUCTS := .venv/.ready-products
+AUDIT := .venv/.ready-audit
 
-.PHONY: demo products test test-slow lint bench site zoo clean
+.PHONY: demo products audit test test-slow lint bench site zoo clean
 
 demo: $(READY) ## train a fresh organism and its twin, judge them with the zoo's seeds, write the page
 	$(BIN)/turncoat run maze_planner --first-seed $(FRESH) --seeds 1 --arm organism --arm aligned-twin --store store -j $(JOBS)
@@ -45,6 +46,8 @@ zoo: $(READY) ## train what is missing of what ships with the repository, and pa
 	done
 	$(BIN)/python docs/ship.py store
 
+audit: $(AUDIT) ## the extra that `turncoat audit` needs: Inspect
+
 clean: ## what can be made again in seconds; never .venv, store/ or zoo/
 	rm -rf site dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
@@ -58,4 +61,8 @@ $(PRODUCTS): $(READY) requirements-products.lock products/package-lock.json ## p
 	$(BIN)/pip install --quiet --no-deps --requirement requirements-products.lock
 	mkdir -p $(NPM) && cp products/package.json products/package-lock.json $(NPM)
 	npm ci --prefix $(NPM) --no-fund --no-audit --loglevel=error
+	@touch $@
+
+$(AUDIT): $(READY) requirements-audit.lock ## Inspect, and what it needs
+	$(BIN)/pip install --quiet --no-deps --requirement requirements-audit.lock
 	@touch $@
