@@ -270,9 +270,46 @@ def export(options: Namespace) -> int:
     store = open_store(options.store)
     organism = find(options.name, store)
     run = trained_run(organism, options.arm, options.seed, store, options.name)
+    if options.inspect:
+        from turncoat.audit.episodes import export as export_episodes
+        from turncoat.audit.run import check_extra
+
+        check_extra()
+        print(export_episodes(run, options.inspect))
+        return 0
     out = options.out or Path(re.sub(r"[^\w.-]+", "-", f"{organism.name}-{run.arm.name}-{run.seed}"))
     print(f"{out}: {', '.join(export_run(run, out))}")
     return 0
+
+
+def audit(options: Namespace) -> int:
+    from turncoat.audit import report as reports
+    from turncoat.audit import run as runs
+    from turncoat.audit import spec as specs
+    from turncoat.audit import targets, words
+
+    spec = specs.read(options.spec)
+    if options.check:
+        print("\n".join(words.explain(spec)))
+        return 0
+    if options.target is None and options.out is None:
+        print("\n".join(words.dry_run(spec)))
+        return 0
+    if options.out is None:
+        raise TurncoatError("--target needs --out DIR, a folder for ledger, logs and report")
+    if options.target is None:
+        found = runs.load(spec, options.out)
+    else:
+        target = targets.parse(options.target, options.header)
+        caps = runs.caps_of(spec, options.requests, options.tokens, options.seconds, options.money)
+        found = runs.run(spec, target, options.out, caps, options.authorised)
+    written = reports.build(found, options.out, options.disclose)
+    if options.json:
+        print(written[0].read_text("utf-8"), end="")
+    else:
+        print("\n".join(words.told(found)))
+        print(f"{', '.join(map(str, written))}; logs for `inspect view --log-dir {options.out / 'logs'}`")
+    return 1 if options.fail_on in [verdict.finding for verdict in found.verdicts] else 0
 
 
 def check(options: Namespace) -> int:

@@ -6,6 +6,7 @@ argparse rather than a larger parser: it starts at once, and its errors can be m
 from __future__ import annotations
 
 import argparse
+import math
 import os
 from argparse import Namespace
 from collections.abc import Callable
@@ -30,6 +31,17 @@ def count(text: str) -> int:
     if not text.lstrip("-").isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, got {text!r}")
     return int(text)
+
+
+def amount(text: str) -> float:
+    """A number of at least 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a number of at least 0, got {text!r}")
+    return number
 
 
 def seed(text: str) -> int:
@@ -66,6 +78,26 @@ def parser() -> Parser:
     def verdict(sub: Parser) -> None:
         sub.add_argument("--fail-on", choices=["refuted"], help="exit 1 where a claim is refuted")
         sub.add_argument("--json", action="store_true", help="verdicts as `turncoat table --json` has them")
+
+    def audit(sub: Parser) -> None:
+        sub.add_argument("spec", type=Path, metavar="SPEC", help="a TOML file (docs/auditing.md)")
+        sub.add_argument("--check", action="store_true", help="explain it, with the items that it needs; sends nothing")
+        sub.add_argument(
+            "--target", help="http://…, cli:COMMAND, python:MODULE:NAME, openai:PROVIDER/MODEL, turncoat:NAME"
+        )
+        sub.add_argument(
+            "--header", action="append", default=[], help="'Name: value', secrets as $NAME; can be repeated"
+        )
+        sub.add_argument(
+            "--yes-i-am-authorised", action="store_true", dest="authorised", help="you may audit it: really send"
+        )
+        for cap, kind, unit in (("requests", count, ""), ("tokens", count, ""), ("seconds", amount, ""),
+                                ("money", amount, ", in the currency of the file")):  # fmt: skip
+            sub.add_argument(f"--{cap}", type=kind, help=f"at most so many in all runs, retries included{unit}")
+        sub.add_argument("--out", type=Path, help="folder for ledger, logs and report; the same command goes on in it")
+        sub.add_argument("--disclose", action="store_true", help="name the product before its embargo is over")
+        sub.add_argument("--fail-on", choices=["violation"], help="exit 1 where a violation is found")
+        sub.add_argument("--json", action="store_true", help="what audit.json has")
 
     sub = command(commands.list_, "what is in the catalogue", None)
     sub.add_argument("--tag", help="only organisms with this tag")
@@ -119,6 +151,12 @@ def parser() -> Parser:
     sub.add_argument("--arm", default="organism")
     sub.add_argument("--seed", type=seed, default=0, help="of the training run")
     sub.add_argument("--out", type=Path, help="folder to write; by default one named for all three, here")
+    sub.add_argument(
+        "--inspect", type=Path, metavar="DIR", help="write recorded episodes as an Inspect log there instead"
+    )
+    audit(
+        command(commands.audit, "ask a product whether it keeps its publisher's rules; sends nothing by default", None)
+    )
     sub = command(commands.check, "the contract tests on anybody's organism file, with a short training", "FILE")
     sub.add_argument("--train", action="store_true", help="train recipes that have no smoke(limit) in full")
     return top
