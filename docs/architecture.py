@@ -20,7 +20,8 @@ ROOT = Path(__file__).parents[1]
 PICTURE = Path(__file__).with_name("architecture.svg")
 PACKAGE = "turncoat"
 WORDS = {  # a room's part on the way of a seed from recipe to verdict, or what it is to others
-    "cli": "commands", "testing": "checks for authors", "api": "functions", "runner": "plans, trains, observes",
+    "cli": "commands", "testing": "checks for authors", "audit": "products, on Inspect",
+    "api": "functions", "runner": "plans, trains, observes",
     "export": "policies as files", "report": "tables, figures, pages", "registration": "claims before their data",
     "stats": "judges", "store": "runs and traces on disk", "organisms": "the catalogue",
     "assays": "observe and read out",
