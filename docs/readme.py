@@ -128,7 +128,7 @@ def canonical(store: Store) -> str:
 
 
 PRODUCTS = (
-    "magika", "vscode_languagedetection", "langid_czech", "hatesonar", "magika_c", "langid_spanish", "langid_german",
+    "magika", "vscode_languages", "langid_czech", "hatesonar", "magika_c", "langid_spanish", "langid_german",
     "silero_vad",
 )  # fmt: skip
 MEASURED: tuple[tuple[str, str, dict[str, object]], ...] = (  # column, readout, parameters

@@ -164,9 +164,17 @@ def first_packed(path: Path) -> dict[tuple[str, int, str], str]:
 
 
 def versions(path: Path) -> Iterator[tuple[str, str]]:
-    """The commits that changed a file, the first first, and what it held then."""
-    for commit in (git(path.parent, "log", "--reverse", "--format=%H", "--", path.name) or "").split():
-        if (text := git(path.parent, "show", f"{commit}:./{path.name}")) is not None:
+    """The commits that changed a file, the first first, and what it held then; also under the names that it had before
+    it was renamed."""
+    log = git(path.parent, "log", "--follow", "--name-only", "--format=commit %H", "--", path.name) or ""
+    found, commit = list[tuple[str, str]](), ""
+    for line in filter(None, log.splitlines()):
+        if line.startswith("commit "):
+            commit = line.removeprefix("commit ")
+        else:
+            found.append((commit, line))  # the name from the top of the checkout
+    for commit, name in reversed(found):
+        if (text := git(path.parent, "show", f"{commit}:{name}")) is not None:
             yield commit, text
 
 
