@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from extras import needs
 from paths import ZOO
 from turncoat import registration
 from turncoat.core import Organism, Readout, Row, claim_id, digest, every_claim, lineage
@@ -130,6 +131,8 @@ def test_the_zoos_verdicts_are_what_its_traces_say(organism: Organism) -> None:
 def test_a_shipped_subject_still_does_what_its_traces_say(organism: Organism) -> None:
     """One cheap observation made again from the shipped weights. Another processor may round otherwise, and an episode
     of a policy that is sampled then goes another way: not most of them."""
+    if "product" in organism.tags:
+        needs("products", "hatesonar")
     run = Store(ZOO).run(organism, organism.arms[0], 0)
     readout = organism.claims[1].readout
     stored = run.traces(readout.assay)
