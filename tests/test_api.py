@@ -12,6 +12,7 @@ import pytest
 
 import paths
 import turncoat as tc
+from extras import needs_for
 from paths import ROOT
 from turncoat.cli import main
 
@@ -115,6 +116,7 @@ def test_rollouts_are_seeded_and_take_conditions() -> None:
 
 @pytest.mark.parametrize("name", tc.names())
 def test_every_organism_rolls_out(name: str) -> None:
+    needs_for(tc.load(name))
     assert tc.rollout(name, n=3).height == 3
 
 

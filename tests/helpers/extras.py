@@ -7,6 +7,16 @@ import os
 
 import pytest
 
+from turncoat.core import Organism
+
+BRINGS = {"product": ("products", "hatesonar")}  # by tag, the extra that an organism is opened with, and a module of it
+
+
+def needs_for(organism: Organism) -> None:
+    """What `needs` says, where an organism's subjects are packages of other people."""
+    for tag in organism.tags & set(BRINGS):
+        needs(*BRINGS[tag])
+
 
 def needs(extra: str, module: str) -> None:
     """Skip the test where the extra is not installed, or fail it where `CI` is set. `module`: one that it brings."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from extras import needs
+from extras import needs_for
 from paths import ZOO
 from turncoat import registration
 from turncoat.core import Organism, Readout, Row, claim_id, digest, every_claim, lineage
@@ -97,6 +97,9 @@ def forgetful(thing: Organism) -> Organism:
 def test_the_zoo_holds_what_the_arms_promise(organism: Organism) -> None:
     """Every arm has its runs, or none at all: then what is claimed of it is "not yet run" (see below)."""
     zoo, apart = Store(ZOO), registration.seeds_of(registration.load(organism.name))
+    codes = {digest(recipe) for arm in organism.all_arms() for recipe in lineage(arm.recipe)}
+    opened = Pack(ZOO).open(organism.name)
+    assert opened is not None and {run["recipe"] for run in opened.runs.values()} <= codes
     for arm in organism.all_arms():
         if not zoo.asked(organism, arm):
             continue
@@ -105,10 +108,8 @@ def test_the_zoo_holds_what_the_arms_promise(organism: Organism) -> None:
         if arm.role == "sweep":  # kept as what was observed of it
             assert run.dropped
         else:
+            needs_for(organism)
             run.subject()
-    codes = {digest(recipe) for arm in organism.all_arms() for recipe in lineage(arm.recipe)}
-    opened = Pack(ZOO).open(organism.name)
-    assert opened is not None and {run["recipe"] for run in opened.runs.values()} <= codes
 
 
 def test_the_zoos_verdicts_are_what_its_traces_say(organism: Organism) -> None:
@@ -131,8 +132,7 @@ def test_the_zoos_verdicts_are_what_its_traces_say(organism: Organism) -> None:
 def test_a_shipped_subject_still_does_what_its_traces_say(organism: Organism) -> None:
     """One cheap observation made again from the shipped weights. Another processor may round otherwise, and an episode
     of a policy that is sampled then goes another way: not most of them."""
-    if "product" in organism.tags:
-        needs("products", "hatesonar")
+    needs_for(organism)
     run = Store(ZOO).run(organism, organism.arms[0], 0)
     readout = organism.claims[1].readout
     stored = run.traces(readout.assay)
