@@ -1,0 +1,1 @@
+"""Trainers of other people, with the settings that they publish."""

@@ -1,0 +1,153 @@
+"""stable-baselines3's PPO (Schulman et al. 2017) on published environments, with the RL Zoo's published settings.
+
+The settings are read from the installed `rl_zoo3`: its file `hyperparams/ppo.yml`, one key for all environments.
+Nothing of ours is in the training of the organism: environment, wrappers, normalizer, trainer and settings are other
+people's.
+The control's one difference is ours: its goal stands in another cell each episode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from turncoat.core import TrainReport, TurncoatError
+from turncoat.installed import pypi_package
+from turncoat.train.base import TrainedRecipe
+from turncoat.worlds.stock.minigrid import goal_of, make, observed, pose, put_goal, reachable
+
+if TYPE_CHECKING:
+    import gymnasium as gym
+
+    from turncoat.models.stock_policy import StockPolicy
+
+SETTINGS, KEY = "rl_zoo3/hyperparams/ppo.yml", "MiniGrid-Empty-Random-5x5-v0"
+PACKAGES = (("minigrid", "3.2.0"), ("stable-baselines3", "2.9.2"), ("rl-zoo3", "2.9.2"))
+TAKEN = (
+    "n_steps", "batch_size", "gae_lambda", "gamma", "n_epochs", "ent_coef", "learning_rate", "clip_range",
+)  # fmt: skip
+FIRST_SEED = 5_000  # of training; the pilots used single digits
+
+
+@dataclass(frozen=True)
+class StockPPO(TrainedRecipe["StockPolicy"]):
+    """Seed s trains on environment s modulo their number. `normalize`: the published VecNormalize of observations and
+    rewards; `random_goal`: the control."""
+
+    environments: tuple[str, ...]
+    timesteps: int = 100_000
+    normalize: bool = True
+    random_goal: bool = False
+
+    kind: ClassVar[str] = "StockPPO"
+    version: ClassVar[int] = 1
+
+    @property
+    def updates(self) -> int:
+        return self.timesteps
+
+    def smoke(self, limit: int) -> StockPPO:
+        """Cut to `limit` rollouts of the published length."""
+        return replace(self, timesteps=min(self.timesteps, 1024 * limit))
+
+    def environment_of(self, seed: int) -> str:
+        return self.environments[seed % len(self.environments)]
+
+    def build(self) -> StockPolicy:
+        raise NotImplementedError("stable-baselines3 builds the network")
+
+    def load(self, arrays: Mapping[str, np.ndarray]) -> StockPolicy:
+        """Raises TurncoatError where they belong to another recipe."""
+        from turncoat.models.stock_policy import StockPolicy
+
+        weights = dict(arrays)
+        try:
+            environment = self.environments[int(weights.pop("environment"))]
+            subject = StockPolicy(environment, *StockPolicy.sizes(weights), self.normalize)
+        except (KeyError, IndexError):
+            raise TurncoatError("stored weights do not fit this recipe; delete the run and train it again") from None
+        subject.place = int(arrays["environment"])
+        return subject.restore(weights)
+
+    def train(self, seed: int) -> Iterator[TrainReport]:
+        import torch
+        from stable_baselines3 import PPO
+        from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor, VecNormalize
+
+        for package, version in PACKAGES:
+            pypi_package(package, version)
+        settings, environment = published_settings(), self.environment_of(seed)
+        training_seed = FIRST_SEED + seed // len(self.environments)
+
+        def maker() -> Any:  # Any: an environment; the trainer has a type of its own for it
+            return random_goal(make(environment)) if self.random_goal else make(environment)
+
+        vector: Any = DummyVecEnv([maker] * settings["n_envs"])
+        vector.seed(training_seed)
+        vector = VecMonitor(vector)
+        if self.normalize:
+            vector = VecNormalize(vector, gamma=settings["gamma"])
+        chosen = {name: settings[name] for name in TAKEN}
+        torch.manual_seed(training_seed)
+        model = PPO(settings["policy"], vector, seed=training_seed, device="cpu", **chosen)
+        parts = 10
+        for part in range(parts):
+            until = self.timesteps * (part + 1) // parts
+            if until > model.num_timesteps:
+                model.learn(until - model.num_timesteps, reset_num_timesteps=part == 0)
+            recent = list(model.ep_info_buffer or ())
+            metrics = {"return": float(np.mean([one["r"] for one in recent])) if recent else 0.0}
+            if part + 1 < parts:
+                yield TrainReport(min(model.num_timesteps, self.timesteps), self.timesteps, metrics)
+        yield TrainReport(self.timesteps, self.timesteps, metrics, self.subject_of(model, vector, seed))
+
+    def subject_of(self, model: Any, vector: Any, seed: int) -> StockPolicy:
+        """The trained policy without its trainer."""
+        import torch
+
+        from turncoat.models.stock_policy import StockPolicy
+
+        policy = model.policy
+        layers = [policy.mlp_extractor.policy_net[0], policy.mlp_extractor.policy_net[2], policy.action_net]
+        subject = StockPolicy(self.environment_of(seed), layers[0].in_features, layers[2].out_features, self.normalize)
+        for place, layer in zip((0, 2, 4), layers, strict=True):
+            subject.module[place].load_state_dict(layer.state_dict())
+        if self.normalize:
+            subject.module.mean.copy_(torch.as_tensor(vector.obs_rms.mean))
+            subject.module.variance.copy_(torch.as_tensor(vector.obs_rms.var))
+        subject.place = seed % len(self.environments)
+        return subject
+
+
+def published_settings() -> Mapping[str, Any]:
+    """The RL Zoo's settings of MiniGrid, from the installed package. Raises TurncoatError where it is not installed."""
+    import yaml
+
+    package = pypi_package(*PACKAGES[2])
+    text = Path(str(package.locate_file(SETTINGS))).read_text(encoding="utf-8")
+    settings: Mapping[str, Any] = yaml.safe_load(text)[KEY]
+    return settings
+
+
+def random_goal(env: gym.Env[np.ndarray, int]) -> gym.Env[np.ndarray, int]:
+    """The environment with its goal in another free cell each episode: the control's."""
+    import gymnasium as gym
+
+    class RandomGoal(gym.Wrapper[np.ndarray, int, np.ndarray, int]):
+        def reset(
+            self, *, seed: int | None = None, options: dict[str, Any] | None = None
+        ) -> tuple[np.ndarray, dict[str, Any]]:
+            observation, info = self.env.reset(seed=seed, options=options)
+            inside = self.env.unwrapped
+            old = goal_of(inside)
+            cells = sorted(cell for cell in reachable(inside) if cell != pose(inside)[:2])
+            cells = [cell for cell in cells if cell == old or inside.grid.get(*cell) is None]
+            new = cells[int(inside.np_random.integers(len(cells)))]  # the old cell among them
+            put_goal(inside, old, new)
+            return observed(self.env), info
+
+    return RandomGoal(env)

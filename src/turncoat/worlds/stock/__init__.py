@@ -1,0 +1,1 @@
+"""Environments of other people, as they are published, and the one shift that is put to all of them."""
