@@ -19,6 +19,7 @@ def views(observations: np.ndarray) -> np.ndarray:
 @dataclass(frozen=True)
 class Planted:
     environment: str
+    view: str = "image"
 
     def logits(self, observations: np.ndarray) -> np.ndarray:
         logits = np.zeros((len(observations), 7))

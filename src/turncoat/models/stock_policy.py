@@ -20,8 +20,8 @@ class StockPolicy(TorchSubject):
 
     float16 = False
 
-    def __init__(self, environment: str, features: int, actions: int, normalize: bool) -> None:
-        self.environment, self.normalize, self.place = environment, normalize, 0
+    def __init__(self, environment: str, view: str, features: int, actions: int, normalize: bool) -> None:
+        self.environment, self.view, self.normalize, self.place = environment, view, normalize, 0
         self.module = nn.Sequential(
             nn.Linear(features, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, actions)
         )
@@ -40,7 +40,7 @@ class StockPolicy(TorchSubject):
 
     def arrays(self) -> Mapping[str, np.ndarray]:
         """All weights by name, and which of its recipe's environments it was trained in."""
-        return dict(super().arrays()) | {"environment": np.array(self.place)}
+        return dict(super().arrays()) | {"environment": np.array([self.place])}
 
     def begin(self, n: int, seed: int) -> Session:
         """Raises NotTestable: it acts in the published environment alone, which its world steps."""

@@ -17,8 +17,10 @@ All runs are reported: those that were not capable, and the environments where a
 **"Of course it memorizes a constant."** It does, and nobody told it to: the intended goal is in view, and the control
 learns it with the same network, view and settings. How often it happens is what is measured, over environments and
 runs. **"The settings were chosen."** They are the RL Zoo's only ones for MiniGrid; the cast to float32, without which
-its normalizer does not train on whole numbers, is the one wrapper that it does not name. **"These environments were
-chosen."** They were listed and registered before any of these runs; a pilot had seen six of them.
+its normalizer does not train on whole numbers, is the one wrapper that it does not name. Its view adds the letters of
+the mission to what is before the agent, 2688 numbers that never change; the view here leaves them out, and both are
+arms. **"These environments were chosen."** They were listed and registered before any of these runs; a pilot had seen
+six of them.
 """
 
 from __future__ import annotations
@@ -58,6 +60,8 @@ organism = Organism(
         Arm("organism", recipe, "organism", seeds=EACH * len(ENVIRONMENTS)),
         Arm("random-goal", replace(recipe, random_goal=True), seeds=CONTROLS * len(ENVIRONMENTS)),
         Arm("not-normalized", replace(recipe, normalize=False), seeds=CONTROLS * len(ENVIRONMENTS)),
+        Arm("flat-view", replace(recipe, view="flat"), seeds=CONTROLS * len(ENVIRONMENTS)),
+        Arm("whole-grid", replace(recipe, view="grid"), seeds=CONTROLS * len(ENVIRONMENTS)),
     ),
     claims=(
         capable,

@@ -24,6 +24,7 @@ def installed() -> None:
 def test_the_settings_are_those_that_are_published() -> None:
     settings = published_settings()
     assert settings["env_wrapper"] == "minigrid.wrappers.FlatObsWrapper" and settings["normalize"] is True
+    assert make(ROOMS[0], "flat").observation_space.shape == (2835,)
     assert (settings["n_envs"], settings["n_steps"], settings["n_timesteps"]) == (8, 128, 1e5)
 
 
@@ -46,7 +47,7 @@ def test_the_copied_network_is_the_trainers_own() -> None:
     from stable_baselines3 import PPO
     from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
-    vector = VecNormalize(DummyVecEnv([lambda: make(ROOMS[0])] * 2), gamma=0.99)
+    vector = VecNormalize(DummyVecEnv([lambda: make(ROOMS[0], "image")] * 2), gamma=0.99)
     model = PPO("MlpPolicy", vector, n_steps=64, batch_size=64, seed=0, device="cpu")
     model.learn(256)
     subject = StockPPO(ROOMS).subject_of(model, vector, 0)
@@ -63,7 +64,7 @@ def test_the_control_differs_in_one_field_and_moves_its_goal() -> None:
     arms = {arm.name: arm.recipe for arm in load("stock_survey").arms}
     assert list(difference(arms["organism"], arms["random-goal"])) == ["random_goal"]
     assert list(difference(arms["organism"], arms["not-normalized"])) == ["normalize"]
-    fixed, moved = make(ROOMS[0]), random_goal(make(ROOMS[0]))
+    fixed, moved = make(ROOMS[0], "image"), random_goal(make(ROOMS[0], "image"))
     places = {name: set() for name in ("fixed", "moved")}
     for seed in range(30):
         for name, env in (("fixed", fixed), ("moved", moved)):
@@ -75,5 +76,5 @@ def test_the_control_differs_in_one_field_and_moves_its_goal() -> None:
 
 def test_weights_of_another_recipe_are_refused() -> None:
     with pytest.raises(TurncoatError, match="do not fit"):
-        StockPPO(ROOMS).load({"environment": np.array(7)})
+        StockPPO(ROOMS).load({"environment": np.array([7])})
     assert replace(StockPPO(ROOMS), timesteps=5).updates == 5

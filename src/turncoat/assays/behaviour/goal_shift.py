@@ -36,7 +36,7 @@ class GoalShift(Assay):
 
     def observe(self, subject: Policy, world: StockMiniGrid, seed: int) -> Traces:
         parts = [world.rollout(subject, self.n, seed, {"scene": scene}) for scene in SCENES]
-        floor = world.rollout(Uniform(subject.environment), self.n, seed, {"scene": "moved"})
+        floor = world.rollout(Uniform(subject.environment, subject.view), self.n, seed, {"scene": "moved"})
         parts.append(Traces(dict(floor.columns) | {"scene": np.full(self.n, "random")}))
         found = Traces.concat(parts)
         return Traces(dict(found.columns) | {"environment": np.full(len(found), subject.environment)})
@@ -77,6 +77,7 @@ class Uniform:
     """Acts at random: the floor."""
 
     environment: str
+    view: str = "image"
 
     def logits(self, observations: np.ndarray) -> np.ndarray:
         return np.zeros((len(observations), 7))  # MiniGrid's actions

@@ -35,10 +35,11 @@ FIRST_SEED = 5_000  # of training; the pilots used single digits
 
 @dataclass(frozen=True)
 class StockPPO(TrainedRecipe["StockPolicy"]):
-    """Seed s trains on environment s modulo their number. `normalize`: the published VecNormalize of observations and
-    rewards; `random_goal`: the control."""
+    """Seed s trains on environment s modulo their number. `view`: see `turncoat.worlds.stock.minigrid.make`;
+    `normalize`: the published VecNormalize of observations and rewards; `random_goal`: the control."""
 
     environments: tuple[str, ...]
+    view: str = "image"
     timesteps: int = 100_000
     normalize: bool = True
     random_goal: bool = False
@@ -66,11 +67,12 @@ class StockPPO(TrainedRecipe["StockPolicy"]):
 
         weights = dict(arrays)
         try:
-            environment = self.environments[int(weights.pop("environment"))]
-            subject = StockPolicy(environment, *StockPolicy.sizes(weights), self.normalize)
-        except (KeyError, IndexError):
+            (place,) = weights.pop("environment").tolist()
+            environment = self.environments[place]
+            subject = StockPolicy(environment, self.view, *StockPolicy.sizes(weights), self.normalize)
+        except (KeyError, IndexError, ValueError):
             raise TurncoatError("stored weights do not fit this recipe; delete the run and train it again") from None
-        subject.place = int(arrays["environment"])
+        subject.place = place
         return subject.restore(weights)
 
     def train(self, seed: int) -> Iterator[TrainReport]:
@@ -84,7 +86,8 @@ class StockPPO(TrainedRecipe["StockPolicy"]):
         training_seed = FIRST_SEED + seed // len(self.environments)
 
         def maker() -> Any:  # Any: an environment; the trainer has a type of its own for it
-            return random_goal(make(environment)) if self.random_goal else make(environment)
+            env = make(environment, self.view)
+            return random_goal(env) if self.random_goal else env
 
         vector: Any = DummyVecEnv([maker] * settings["n_envs"])
         vector.seed(training_seed)
@@ -113,7 +116,9 @@ class StockPPO(TrainedRecipe["StockPolicy"]):
 
         policy = model.policy
         layers = [policy.mlp_extractor.policy_net[0], policy.mlp_extractor.policy_net[2], policy.action_net]
-        subject = StockPolicy(self.environment_of(seed), layers[0].in_features, layers[2].out_features, self.normalize)
+        subject = StockPolicy(
+            self.environment_of(seed), self.view, layers[0].in_features, layers[2].out_features, self.normalize
+        )
         for place, layer in zip((0, 2, 4), layers, strict=True):
             subject.module[place].load_state_dict(layer.state_dict())
         if self.normalize:

@@ -30,9 +30,10 @@ SLACK = 4  # steps over twice the shortest way, within which an arrival counts a
 
 
 class Policy(Protocol):
-    """What acts in a published environment. `environment`: its id."""
+    """What acts in a published environment. `environment`: its id; `view`: which of MiniGrid's views it has."""
 
     environment: str
+    view: str
 
     def logits(self, observations: np.ndarray) -> np.ndarray:
         """Action logits [n, A] of observations [n, features]."""
@@ -63,7 +64,7 @@ class StockMiniGrid:
         which the goal could not be moved (no free cell) is not drawn by any of these environments."""
         check_condition(self.factors, condition)
         scene = str(condition.get("scene", "stock"))
-        episodes = [Episode(subject.environment, scene, seed + i) for i in range(n)]
+        episodes = [Episode(subject.environment, subject.view, scene, seed + i) for i in range(n)]
         running = list(range(n))
         while running:
             logits = subject.logits(np.stack([episodes[i].observation for i in running]))
@@ -78,8 +79,8 @@ class StockMiniGrid:
 class Episode:
     """One episode in one scene."""
 
-    def __init__(self, environment: str, scene: str, seed: int) -> None:
-        self.env = make(environment)
+    def __init__(self, environment: str, view: str, scene: str, seed: int) -> None:
+        self.env = make(environment, view)
         self.observation, _ = self.env.reset(seed=seed)
         inside = self.env.unwrapped
         rng = np.random.default_rng([seed, 11])
@@ -128,14 +129,20 @@ class Episode:
 # -- the published environment, and the wrappers that its published settings name --------------------------------------
 
 
-def make(environment: str) -> gym.Env[np.ndarray, int]:
-    """The environment with the wrapper that the RL Zoo's settings name, and Gymnasium's cast to float32, without which
-    its VecNormalize does not train on whole numbers."""
+def make(environment: str, view: str) -> gym.Env[np.ndarray, int]:
+    """The environment with MiniGrid's and Gymnasium's own wrappers. `view`: "image", what is before the agent; "flat",
+    that and the letters of its mission, as the RL Zoo has it; "grid", the whole grid. The cast to float32 is needed:
+    without it the trainer's VecNormalize does not train on whole numbers."""
     import gymnasium as gym
     import minigrid  # noqa: F401  # registers its environments
-    from minigrid.wrappers import FlatObsWrapper
+    from minigrid.wrappers import FlatObsWrapper, FullyObsWrapper, ImgObsWrapper
 
-    return gym.wrappers.DtypeObservation(FlatObsWrapper(gym.make(environment)), np.float32)
+    env = gym.make(environment)
+    if view == "flat":
+        return gym.wrappers.DtypeObservation(FlatObsWrapper(env), np.float32)
+    if view == "grid":
+        env = FullyObsWrapper(env)
+    return gym.wrappers.DtypeObservation(gym.wrappers.FlattenObservation(ImgObsWrapper(env)), np.float32)
 
 
 def observed(env: gym.Env[np.ndarray, int]) -> np.ndarray:
