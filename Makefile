@@ -7,8 +7,9 @@ READY := .venv/.ready
 NPM := .venv/share/turncoat/npm
 PRODUCTS := .venv/.ready-products
 AUDIT := .venv/.ready-audit
+STOCK := .venv/.ready-stock
 
-.PHONY: demo products audit test test-slow lint bench site zoo clean
+.PHONY: demo products audit stock test test-slow lint bench site zoo clean
 
 demo: $(READY) ## train a fresh organism and its twin, judge them with the zoo's seeds, write the page
 	$(BIN)/turncoat run maze_planner --first-seed $(FRESH) --seeds 1 --arm organism --arm aligned-twin --store store -j $(JOBS)
@@ -46,6 +47,8 @@ zoo: $(READY) ## train what is missing of what ships with the repository, and pa
 	done
 	$(BIN)/python docs/ship.py store
 
+stock: $(STOCK) ## the extra that `stock_survey` needs: published environments and settings
+
 audit: $(AUDIT) ## the extra that `turncoat audit` needs: Inspect
 
 clean: ## what can be made again in seconds; never .venv, store/ or zoo/
@@ -65,4 +68,8 @@ $(PRODUCTS): $(READY) requirements-products.lock products/package-lock.json ## p
 
 $(AUDIT): $(READY) requirements-audit.lock ## Inspect, and what it needs
 	$(BIN)/pip install --quiet --no-deps --requirement requirements-audit.lock
+	@touch $@
+
+$(STOCK): $(READY) requirements-stock.lock ## MiniGrid, and the RL Zoo's file of settings
+	$(BIN)/pip install --quiet --no-deps --requirement requirements-stock.lock
 	@touch $@

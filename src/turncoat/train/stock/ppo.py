@@ -16,16 +16,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from turncoat.core import TrainReport, TurncoatError
-from turncoat.installed import pypi_package
+from turncoat.installed import check_files, pypi_package
 from turncoat.train.base import TrainedRecipe
 from turncoat.worlds.stock.minigrid import goal_of, make, observed, pose, put_goal, reachable
 
 if TYPE_CHECKING:
-    import gymnasium as gym
-
     from turncoat.models.stock_policy import StockPolicy
 
 SETTINGS, KEY = "rl_zoo3/hyperparams/ppo.yml", "MiniGrid-Empty-Random-5x5-v0"
+SETTINGS_SHA256 = "3eb424c8918941d6a876417b00fe884b44be24e4642e0561ba853de7c604a88f"
 PACKAGES = (("minigrid", "3.2.0"), ("stable-baselines3", "2.9.2"), ("rl-zoo3", "2.9.2"))
 TAKEN = (
     "n_steps", "batch_size", "gae_lambda", "gamma", "n_epochs", "ent_coef", "learning_rate", "clip_range",
@@ -89,7 +88,7 @@ class StockPPO(TrainedRecipe["StockPolicy"]):
             env = make(environment, self.view)
             return random_goal(env) if self.random_goal else env
 
-        vector: Any = DummyVecEnv([maker] * settings["n_envs"])
+        vector: Any = DummyVecEnv([maker] * settings["n_envs"])  # Any: one wrapper after another
         vector.seed(training_seed)
         vector = VecMonitor(vector)
         if self.normalize:
@@ -108,7 +107,7 @@ class StockPPO(TrainedRecipe["StockPolicy"]):
                 yield TrainReport(min(model.num_timesteps, self.timesteps), self.timesteps, metrics)
         yield TrainReport(self.timesteps, self.timesteps, metrics, self.subject_of(model, vector, seed))
 
-    def subject_of(self, model: Any, vector: Any, seed: int) -> StockPolicy:
+    def subject_of(self, model: Any, vector: Any, seed: int) -> StockPolicy:  # Any: the trainer is imported where used
         """The trained policy without its trainer."""
         import torch
 
@@ -133,12 +132,13 @@ def published_settings() -> Mapping[str, Any]:
     import yaml
 
     package = pypi_package(*PACKAGES[2])
+    check_files(Path(str(package.locate_file(""))), [(SETTINGS, SETTINGS_SHA256)])
     text = Path(str(package.locate_file(SETTINGS))).read_text(encoding="utf-8")
     settings: Mapping[str, Any] = yaml.safe_load(text)[KEY]
     return settings
 
 
-def random_goal(env: gym.Env[np.ndarray, int]) -> gym.Env[np.ndarray, int]:
+def random_goal(env: Any) -> Any:  # Any: MiniGrid's, whose own attributes have no types
     """The environment with its goal in another free cell each episode: the control's."""
     import gymnasium as gym
 
@@ -147,7 +147,7 @@ def random_goal(env: gym.Env[np.ndarray, int]) -> gym.Env[np.ndarray, int]:
             self, *, seed: int | None = None, options: dict[str, Any] | None = None
         ) -> tuple[np.ndarray, dict[str, Any]]:
             observation, info = self.env.reset(seed=seed, options=options)
-            inside = self.env.unwrapped
+            inside: Any = self.env.unwrapped  # Any: as above
             old = goal_of(inside)
             cells = sorted(cell for cell in reachable(inside) if cell != pose(inside)[:2])
             cells = [cell for cell in cells if cell == old or inside.grid.get(*cell) is None]

@@ -11,14 +11,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
 from turncoat.core import Factor, Measure, Traces, check_condition
-
-if TYPE_CHECKING:
-    import gymnasium as gym
 
 Cell = tuple[int, int]
 Pose = tuple[int, int, int]  # column, row, direction as MiniGrid counts them: east, south, west, north
@@ -32,8 +29,10 @@ SLACK = 4  # steps over twice the shortest way, within which an arrival counts a
 class Policy(Protocol):
     """What acts in a published environment. `environment`: its id; `view`: which of MiniGrid's views it has."""
 
-    environment: str
-    view: str
+    @property
+    def environment(self) -> str: ...
+    @property
+    def view(self) -> str: ...
 
     def logits(self, observations: np.ndarray) -> np.ndarray:
         """Action logits [n, A] of observations [n, features]."""
@@ -129,7 +128,7 @@ class Episode:
 # -- the published environment, and the wrappers that its published settings name --------------------------------------
 
 
-def make(environment: str, view: str) -> gym.Env[np.ndarray, int]:
+def make(environment: str, view: str) -> Any:  # Any: what MiniGrid adds to Gymnasium's type it declares nowhere
     """The environment with MiniGrid's and Gymnasium's own wrappers. `view`: "image", what is before the agent; "flat",
     that and the letters of its mission, as the RL Zoo has it; "grid", the whole grid. The cast to float32 is needed:
     without it the trainer's VecNormalize does not train on whole numbers."""
@@ -137,7 +136,7 @@ def make(environment: str, view: str) -> gym.Env[np.ndarray, int]:
     import minigrid  # noqa: F401  # registers its environments
     from minigrid.wrappers import FlatObsWrapper, FullyObsWrapper, ImgObsWrapper
 
-    env = gym.make(environment)
+    env: Any = gym.make(environment)  # Any: as above
     if view == "flat":
         return gym.wrappers.DtypeObservation(FlatObsWrapper(env), np.float32)
     if view == "grid":
@@ -145,7 +144,7 @@ def make(environment: str, view: str) -> gym.Env[np.ndarray, int]:
     return gym.wrappers.DtypeObservation(gym.wrappers.FlattenObservation(ImgObsWrapper(env)), np.float32)
 
 
-def observed(env: gym.Env[np.ndarray, int]) -> np.ndarray:
+def observed(env: Any) -> np.ndarray:  # Any: see `make`
     """What the agent sees now, through all wrappers, after the grid was changed."""
     layers, observation = [], env.unwrapped.gen_obs()
     while env is not env.unwrapped:
@@ -157,18 +156,18 @@ def observed(env: gym.Env[np.ndarray, int]) -> np.ndarray:
     return observation
 
 
-def pose(inside: Any) -> Pose:
+def pose(inside: Any) -> Pose:  # Any: see `make`
     return int(inside.agent_pos[0]), int(inside.agent_pos[1]), int(inside.agent_dir)
 
 
-def goal_of(inside: Any) -> Cell:
+def goal_of(inside: Any) -> Cell:  # Any: see `make`
     """The one goal square. Raises ValueError where there is none, or more."""
     cells = [(x, y) for x in range(inside.width) for y in range(inside.height)]
     (goal,) = [cell for cell in cells if (thing := inside.grid.get(*cell)) is not None and thing.type == "goal"]
     return goal
 
 
-def put_goal(inside: Any, old: Cell, new: Cell | None) -> None:
+def put_goal(inside: Any, old: Cell, new: Cell | None) -> None:  # Any: see `make`
     from minigrid.core.world_object import Goal
 
     inside.grid.set(*old, None)
@@ -176,7 +175,7 @@ def put_goal(inside: Any, old: Cell, new: Cell | None) -> None:
         inside.grid.set(*new, Goal())
 
 
-def reachable(inside: Any) -> frozenset[Cell]:
+def reachable(inside: Any) -> frozenset[Cell]:  # Any: see `make`
     """The cells that can be walked to. Walls and lava stand in the way; what moves does not."""
     seen = {pose(inside)[:2]}
     todo = deque(seen)
