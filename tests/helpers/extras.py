@@ -9,7 +9,10 @@ import pytest
 
 from turncoat.core import Organism
 
-BRINGS = {"product": ("products", "hatesonar")}  # by tag, the extra that an organism is opened with, and a module of it
+BRINGS = {
+    "product": ("products", "hatesonar"),
+    "stock": ("stock", "minigrid"),
+}  # by tag, the extra that an organism is opened with, and a module of it
 
 
 def needs_for(organism: Organism) -> None:

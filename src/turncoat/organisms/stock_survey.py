@@ -80,5 +80,5 @@ organism = Organism(
     ),
     not_applicable={},
     refs=("arxiv:2306.13831", "arxiv:2105.14111"),
-    tags=frozenset({"goal-misgeneralization", "rl", "undesigned"}),
+    tags=frozenset({"goal-misgeneralization", "rl", "stock"}),
 )  # fmt: skip
