@@ -169,7 +169,7 @@ class Judge:
         lost = [why for each in both for why in each.lost] + self.never_asked(claim)
         if claim.readout.sample == "item":
             q = self.adjusted.get(claim_id(self.organism, claim))
-            found = stats.judge_items(claim, compared(both), q, preconditions, lost)
+            found = stats.judge_items(claim, compared(both), q, preconditions, lost, unit)
         else:
             values = [list(each.values.values()) for each in both]
             control = None if claim.control is None else values[1]

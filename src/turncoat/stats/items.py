@@ -103,19 +103,20 @@ def judge_items(
     q: float | None = None,
     preconditions: Sequence[tuple[str, Finding]] = (),
     lost: Sequence[str] = (),
+    unit: str = "item",
 ) -> Verdict:
     """The verdict on one claim.
 
     items: those of the arm, or their difference from the control's on the same items. q: the claim's adjusted p-value
     among all that are made of the product; None: it is the only one. preconditions: statements, and what was found for
     them. lost: a line for each sample of items that was asked for and gave no number; any makes the claim invalid. `k`
-    of the verdict counts the items that go the claim's way.
+    of the verdict counts the items that go the claim's way; `unit` is what an item is.
     """
     if lost:
         because = f"{len(lost)} samples gave no number: {'; '.join(dict.fromkeys(lost))}"
-        return Verdict(Finding.INVALID, n=len(items), unit="item", because=because)
+        return Verdict(Finding.INVALID, n=len(items), unit=unit, because=because)
     if not len(items):
-        return Verdict(Finding.NOT_RUN, unit="item", because="no items observed")
+        return Verdict(Finding.NOT_RUN, unit=unit, because="no items observed")
     least, most = claim.allowed
     effect, low, high = item_interval(items)
     means = list(items.template_means().values())
@@ -123,7 +124,7 @@ def judge_items(
     floor, ceiling = clopper_pearson(alone, count)
     q = claim_p_value(claim, items) if q is None else q
     meets, misses = least <= low and high <= most, high < least or low > most
-    told = f"{tally(items)}; {alone}/{count} templates alone; q {q:.2g}"
+    told = f"{tally(items, unit)}; {alone}/{count} templates alone; q {q:.2g}"
     if count < MIN_TEMPLATES:
         finding, because = Finding.UNDECIDED, f"{count} templates; {MIN_TEMPLATES} are needed to judge"
     elif meets and floor >= PREVALENCE and q <= ALPHA:
@@ -136,7 +137,7 @@ def judge_items(
         if held is not Finding.SHOWN:  # the numbers are still worth printing
             finding, because = Finding.INVALID, f"precondition {held.value}: {statement}"
             break
-    return Verdict(finding, effect + 0.0, low + 0.0, high + 0.0, k_of(claim, items), len(items), "item", because)
+    return Verdict(finding, effect + 0.0, low + 0.0, high + 0.0, k_of(claim, items), len(items), unit, because)
 
 
 def k_of(claim: Claim, items: Items) -> int:
@@ -147,9 +148,9 @@ def k_of(claim: Claim, items: Items) -> int:
     return int((items.values > 0).sum() if claim.at_least is not None else (items.values <= 0).sum())
 
 
-def tally(items: Items) -> str:
-    more, less = int((items.values > 0).sum()), int((items.values < 0).sum())
-    return f"{more} items for, {less} against, of {len(items)}" if items.paired else f"{more} of {len(items)} items"
+def tally(items: Items, unit: str) -> str:
+    more, less, n = int((items.values > 0).sum()), int((items.values < 0).sum()), len(items)
+    return f"{more} {unit}s for, {less} against, of {n}" if items.paired else f"{more} of {n} {unit}s"
 
 
 def items_needed(at_most: float, confidence: float = CONFIDENCE) -> int:
