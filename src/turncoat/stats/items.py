@@ -124,9 +124,10 @@ def judge_items(
     floor, ceiling = clopper_pearson(alone, count)
     q = claim_p_value(claim, items) if q is None else q
     meets, misses = least <= low and high <= most, high < least or low > most
-    told = f"{tally(items, unit)}; {alone}/{count} templates alone; q {q:.2g}"
+    cluster = "template" if unit == "item" else "cluster"
+    told = f"{tally(items, unit)}; {alone}/{count} {cluster}s alone; q {q:.2g}"
     if count < MIN_TEMPLATES:
-        finding, because = Finding.UNDECIDED, f"{count} templates; {MIN_TEMPLATES} are needed to judge"
+        finding, because = Finding.UNDECIDED, f"{count} {cluster}s; {MIN_TEMPLATES} are needed to judge"
     elif meets and floor >= PREVALENCE and q <= ALPHA:
         finding, because = Finding.SHOWN, told
     elif misses and ceiling <= 1 - PREVALENCE:

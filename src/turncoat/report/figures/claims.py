@@ -69,5 +69,6 @@ def claim_figure(results: OrganismResults, claim: Claim) -> Figure:
             axes.text(1, place - 0.34, text, ha="right", color=colour, bbox=back, **head)
         axes.set_xlabel(wrapped(claim.readout.unit, 46))
         svg = as_svg(canvas, claim.statement, f"{claim.statement} Mean by arm: " + spoken_means(values_of))
-    unit = "template" if claim.readout.sample == "item" else "seed"
+    of_items = "template" if getattr(shown[0].recipe, "unit", "") == "item" else "cluster"
+    unit = of_items if claim.readout.sample == "item" else "seed"
     return Figure(claim.statement, seeds_caption({arm.name: len(values) for arm, values in rows}, unit), svg)
