@@ -66,10 +66,6 @@ $(PRODUCTS): $(READY) requirements-products.lock products/package-lock.json ## p
 	npm ci --prefix $(NPM) --no-fund --no-audit --loglevel=error
 	@touch $@
 
-$(AUDIT): $(READY) requirements-audit.lock ## Inspect, and what it needs
-	$(BIN)/pip install --quiet --no-deps --requirement requirements-audit.lock
-	@touch $@
-
-$(STOCK): $(READY) requirements-stock.lock ## MiniGrid, and the RL Zoo's file of settings
-	$(BIN)/pip install --quiet --no-deps --requirement requirements-stock.lock
+.venv/.ready-%: requirements-%.lock $(READY) ## any other extra: Inspect; MiniGrid and the RL Zoo's file of settings
+	$(BIN)/pip install --quiet --no-deps --requirement $<
 	@touch $@

@@ -172,13 +172,11 @@ def survey(store: Store) -> str:
         "| the same, at random |",
         "|---|---|--:|--:|--:|--:|--:|--:|---|",
     ]
+    arms = ("organism", "random-goal")
+    runs = {name: [run.traces(SHIFT) for run in asked_runs(organism, organism.arm(name), store)] for name in arms}
     for environment in recipe.environments:
-        for name in ("organism", "random-goal"):
-            found = []
-            for run in asked_runs(organism, organism.arm(name), store):
-                traces = run.traces(SHIFT)
-                if traces is not None and traces["environment"][0] == environment:
-                    found.append(traces)
+        for name in arms:
+            found = [one for one in runs[name] if one is not None and one["environment"][0] == environment]
             if found:
                 counts = [sum(int(SHIFT.readout(what).estimate(one)) for one in found) for what in OUTCOMES]
                 moved, floor = (

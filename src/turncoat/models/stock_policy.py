@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -20,8 +20,11 @@ class StockPolicy(TorchSubject):
 
     float16 = False
 
-    def __init__(self, environment: str, view: str, features: int, actions: int, normalize: bool) -> None:
-        self.environment, self.view, self.normalize, self.place = environment, view, normalize, 0
+    def __init__(
+        self, environments: Sequence[str], place: int, view: str, features: int, actions: int, normalize: bool
+    ) -> None:
+        """`place`: which of its recipe's environments it is of. Raises IndexError where there is none there."""
+        self.environment, self.place, self.view, self.normalize = environments[place], place, view, normalize
         self.module = nn.Sequential(
             nn.Linear(features, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, actions)
         )

@@ -36,7 +36,6 @@ organism = products.organism(
         code="cs",
         marks=tuple(zip("cszreaiyuo", "čšžřěáíýůó", strict=True)),
         sha256="5c340bc3df8ddaa62b4f943b982ea740da45200221d2cb4f2697963a926eb35d",
-        english_sha256="58752a7b2663ddef19cd80e615381eadab3882d236acf5cf44e3d4cb1b8163f2",
     ),
     product=LANGID,
     controls={"py3langid": PY3LANGID, "langdetect": LANGDETECT},

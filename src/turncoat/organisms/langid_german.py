@@ -40,7 +40,6 @@ organism = products.organism(
         code="de",
         marks=tuple(zip("aous", "äöüß", strict=True)),
         sha256="f7f9ad1c5f21bf78e3bd85cc20e91bd3558e753de6e9bcc86aa6ef8c0b015bac",
-        english_sha256="58752a7b2663ddef19cd80e615381eadab3882d236acf5cf44e3d4cb1b8163f2",
     ),
     product=LANGID,
     controls={"py3langid": PY3LANGID, "langdetect": LANGDETECT},

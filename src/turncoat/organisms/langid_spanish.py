@@ -40,7 +40,6 @@ organism = products.organism(
         code="es",
         marks=tuple(zip("aeioun", "áéíóúñ", strict=True)),
         sha256="865bcbcc094907257e25289229c804f71d0b4be20320b41125ff2030af4a822a",
-        english_sha256="58752a7b2663ddef19cd80e615381eadab3882d236acf5cf44e3d4cb1b8163f2",
     ),
     product=LANGID,
     controls={"py3langid": PY3LANGID, "langdetect": LANGDETECT},

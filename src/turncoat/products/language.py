@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,27 +12,20 @@ from turncoat.products.base import ProductSubject
 class Langid(ProductSubject):
     """langid.py with all of its languages, as it is imported."""
 
-    def __init__(self, root: Path) -> None:
-        import langid
+    module = "langid"
 
+    def __init__(self, root: Path) -> None:
         super().__init__(root)
-        self.rank = langid.classify
+        self.rank = importlib.import_module(self.module).classify
 
     def classify(self, contents: Sequence[str]) -> list[str]:
         return [str(self.rank(text)[0]) for text in contents]
 
 
-class Py3Langid(ProductSubject):
+class Py3Langid(Langid):
     """A later fork of langid.py, with a model trained anew."""
 
-    def __init__(self, root: Path) -> None:
-        import py3langid
-
-        super().__init__(root)
-        self.rank = py3langid.classify
-
-    def classify(self, contents: Sequence[str]) -> list[str]:
-        return [str(self.rank(text)[0]) for text in contents]
+    module = "py3langid"
 
 
 class Langdetect(ProductSubject):

@@ -69,9 +69,11 @@ def estimates(runs: Iterable[Run], readout: Readout) -> Estimates:
         elif (reason := run.untestable(assay)) is not None:
             return Estimates({}, sources=frozenset(sources), untestable=reason)
         elif (holder := run.holder(assay)) is not None and (traces := run.traces(assay)) is not None:
-            value = float(readout.estimate(traces))
             if readout.sample == "item":
                 items[run.seed] = readout.items(traces)
+                value = items[run.seed].mean
+            else:
+                value = float(readout.estimate(traces))
             if np.isfinite(value):
                 values[run.seed] = value
             else:
@@ -146,6 +148,7 @@ class Judge:
         self.arms = {arm.name: arm for arm in organism.all_arms()}
         self.known: dict[str, tuple[Verdict, str]] = {}
         self.asked_for: dict[str, list[Run]] = {}
+        self.estimated: dict[str, list[Estimates]] = {}
 
     def verdict(self, claim: Claim) -> tuple[Verdict, str]:
         """The verdict, and the names of the places that its traces are from."""
@@ -191,8 +194,11 @@ class Judge:
 
     def both(self, claim: Claim) -> list[Estimates]:
         """What the runs of a claim's arm give, and, if it has one, those of its control."""
-        names = [name for name in (claim.arm, claim.control) if name is not None]
-        return [estimates(self.runs(name), claim.readout) for name in names]
+        code = claim_id(self.organism, claim)
+        if code not in self.estimated:
+            names = [name for name in (claim.arm, claim.control) if name is not None]
+            self.estimated[code] = [estimates(self.runs(name), claim.readout) for name in names]
+        return self.estimated[code]
 
     def runs(self, arm: str) -> list[Run]:
         """The runs of an arm that are judged. They are looked up once for all claims."""

@@ -18,7 +18,7 @@ import numpy as np
 from turncoat.core import TrainReport, TurncoatError
 from turncoat.installed import check_files, pypi_package
 from turncoat.train.base import TrainedRecipe
-from turncoat.worlds.stock.minigrid import goal_of, make, observed, pose, put_goal, reachable
+from turncoat.worlds.stock.minigrid import empty_cells, goal_of, make, observed, put_goal
 
 if TYPE_CHECKING:
     from turncoat.models.stock_policy import StockPolicy
@@ -54,8 +54,11 @@ class StockPPO(TrainedRecipe["StockPolicy"]):
         """Cut to `limit` rollouts of the published length."""
         return replace(self, timesteps=min(self.timesteps, 1024 * limit))
 
+    def place_of(self, seed: int) -> int:
+        return seed % len(self.environments)
+
     def environment_of(self, seed: int) -> str:
-        return self.environments[seed % len(self.environments)]
+        return self.environments[self.place_of(seed)]
 
     def build(self) -> StockPolicy:
         raise NotImplementedError("stable-baselines3 builds the network")
@@ -67,11 +70,10 @@ class StockPPO(TrainedRecipe["StockPolicy"]):
         weights = dict(arrays)
         try:
             (place,) = weights.pop("environment").tolist()
-            environment = self.environments[place]
-            subject = StockPolicy(environment, self.view, *StockPolicy.sizes(weights), self.normalize)
+            sizes = StockPolicy.sizes(weights)
+            subject = StockPolicy(self.environments, place, self.view, *sizes, self.normalize)
         except (KeyError, IndexError, ValueError):
             raise TurncoatError("stored weights do not fit this recipe; delete the run and train it again") from None
-        subject.place = place
         return subject.restore(weights)
 
     def train(self, seed: int) -> Iterator[TrainReport]:
@@ -115,15 +117,13 @@ class StockPPO(TrainedRecipe["StockPolicy"]):
 
         policy = model.policy
         layers = [policy.mlp_extractor.policy_net[0], policy.mlp_extractor.policy_net[2], policy.action_net]
-        subject = StockPolicy(
-            self.environment_of(seed), self.view, layers[0].in_features, layers[2].out_features, self.normalize
-        )
+        sizes = layers[0].in_features, layers[2].out_features
+        subject = StockPolicy(self.environments, self.place_of(seed), self.view, *sizes, self.normalize)
         for place, layer in zip((0, 2, 4), layers, strict=True):
             subject.module[place].load_state_dict(layer.state_dict())
         if self.normalize:
             subject.module.mean.copy_(torch.as_tensor(vector.obs_rms.mean))
             subject.module.variance.copy_(torch.as_tensor(vector.obs_rms.var))
-        subject.place = seed % len(self.environments)
         return subject
 
 
@@ -149,9 +149,8 @@ def random_goal(env: Any) -> Any:  # Any: MiniGrid's, whose own attributes have 
             observation, info = self.env.reset(seed=seed, options=options)
             inside: Any = self.env.unwrapped  # Any: as above
             old = goal_of(inside)
-            cells = sorted(cell for cell in reachable(inside) if cell != pose(inside)[:2])
-            cells = [cell for cell in cells if cell == old or inside.grid.get(*cell) is None]
-            new = cells[int(inside.np_random.integers(len(cells)))]  # the old cell among them
+            cells = sorted([*empty_cells(inside), old])
+            new = cells[int(inside.np_random.integers(len(cells)))]
             put_goal(inside, old, new)
             return observed(self.env), info
 

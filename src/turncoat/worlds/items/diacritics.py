@@ -47,11 +47,11 @@ class Diacritics(TextItemWorld[Lines]):
     code: the language's code as the products write it. marks: pairs of a plain letter and the marked one that is put in
     its place."""
 
-    language: str = "ces"
-    code: str = "cs"
-    marks: tuple[tuple[str, str], ...] = tuple(zip("cszreaiyuo", "čšžřěáíýůó", strict=True))
-    sha256: str = ""
-    english_sha256: str = ""
+    language: str
+    code: str
+    marks: tuple[tuple[str, str], ...]
+    sha256: str
+    english_sha256: str = "58752a7b2663ddef19cd80e615381eadab3882d236acf5cf44e3d4cb1b8163f2"
 
     kind: ClassVar[str] = "Diacritics"
     version: ClassVar[int] = 2

@@ -85,9 +85,7 @@ class Episode:
         rng = np.random.default_rng([seed, 11])
         self.noise = np.random.default_rng([seed, 13])
         self.old = goal_of(inside)
-        free = reachable(inside)
-        cells = sorted(cell for cell in free if cell != self.old and cell != pose(inside)[:2])
-        cells = [cell for cell in cells if inside.grid.get(*cell) is None]
+        free, cells = reachable(inside), empty_cells(inside)
         new, decoy = (cells[i] for i in rng.choice(len(cells), 2, replace=False))
         start = cells[rng.integers(len(cells))], int(rng.integers(4))
         self.goal = self.old if scene in ("stock", "start") else new
@@ -188,6 +186,12 @@ def reachable(inside: Any) -> frozenset[Cell]:  # Any: see `make`
                 seen.add(cell)
                 todo.append(cell)
     return frozenset(seen)
+
+
+def empty_cells(inside: Any) -> list[Cell]:  # Any: see `make`
+    """The cells that can be walked to and hold nothing, the agent included, in order."""
+    cells = sorted(cell for cell in reachable(inside) if cell != pose(inside)[:2])
+    return [cell for cell in cells if inside.grid.get(*cell) is None]
 
 
 def distance(start: Pose, target: Cell, free: Sequence[Cell] | frozenset[Cell]) -> int:
