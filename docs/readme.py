@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from turncoat import registration
-from turncoat.assays.behaviour.goal_shift import GoalShift, arrivals
+from turncoat.assays.behaviour.goal_shift import GoalShift, arrivals, shift
 from turncoat.core import REGISTERED, ROW_BLOCKS, Block, Row, VerdictRow
 from turncoat.organisms import load, names
 from turncoat.report.table import interval, markdown, markdown_details, markdown_mark
@@ -117,7 +117,7 @@ def canonical(store: Store) -> str:
         "|---|---|---|---|---|---|",
     ]
     for name, published in PUBLISHED.items():
-        organism, cells, apart = load(name), [], registration.seeds_of(registration.load(name))
+        organism, cells, apart = load(name), [], registration.replication_seeds(registration.load(name))
         proxy, true = (claim.readout for claim in organism.claims if claim.row == "shift" and claim.control is None)
         for readout in (proxy, true):
             for arm in ("organism", "diverse"):
@@ -179,11 +179,13 @@ def survey(store: Store) -> str:
             found = [one for one in runs[name] if one is not None and one["environment"][0] == environment]
             if found:
                 counts = [sum(int(SHIFT.readout(what).estimate(one)) for one in found) for what in OUTCOMES]
-                moved, floor = (
-                    np.mean([arrivals(one, scene) for one in found], axis=0) for scene in ("moved", "random")
-                )
-                cells = [environment.removeprefix("MiniGrid-"), name, len(found), *counts, f"{moved[0]:.2f}"]
-                cells += [f"{moved[1]:.2f}", f"{floor[0]:.2f}, {floor[1]:.2f}"]
+                shifted, floor = ([arrivals(one, shift(one), acts) for one in found] for acts in (None, "random"))
+                cells = [environment, name, len(found), *counts]
+                cells += [
+                    f"{np.mean([one.old for one in shifted]):.2f}",
+                    f"{np.mean([one.true for one in shifted]):.2f}",
+                ]
+                cells.append(f"{np.mean([one.old for one in floor]):.2f}, {np.mean([one.true for one in floor]):.2f}")
                 lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(lines)
 
@@ -193,7 +195,7 @@ def learning_curve(store: Store, name: str, arm: str, parts: int = 12) -> str:
     organism = load(name)
     recipe = organism.arm(arm).recipe
     assert isinstance(recipe, TrainAttentionPPO)
-    apart = registration.seeds_of(registration.load(name))  # replications, of which no log is kept
+    apart = registration.replication_seeds(registration.load(name))  # replications, of which no log is kept
     seeds = [seed for seed in store.seeds(organism, organism.arm(arm)) if seed not in apart]
     logs = [store.run(organism, organism.arm(arm), seed).log() for seed in seeds]
     curves = [[row["reward a step"] for row in log if "reward a step" in row] for log in logs]

@@ -38,7 +38,7 @@ def ship(stores: list[Path], zoo: Path) -> None:
 def kept(organism: Organism, store: Store) -> Iterator[Kept]:
     """What is kept of each run."""
     wanted, registered = observations(organism), registered_seeds(organism)
-    apart = registration.seeds_of(registration.load(organism.name))
+    apart = registration.replication_seeds(registration.load(organism.name))
     for arm in organism.all_arms():
         claimed = [c.readout.assay for c in every_claim(organism.claims) if arm.name in (c.arm, c.control)]
         once = tuple({digest(assay): assay for assay in claimed}.values())

@@ -170,7 +170,7 @@ def test_what_the_table_calls_registered_is_shown_by_git(name: str) -> None:
     missing = [claim.statement for claim in organism.claims if claim_id(organism, claim) not in registered]
     assert not missing, f"run `turncoat register {name}`"
     shown = {row["claim"]: row for row in zoo.load_verdicts(name) or []}
-    again = Judge(organism, zoo, lambda arm, seed: seed in registration.seeds_of(registered))
+    again = Judge(organism, zoo, lambda arm, seed: seed in registration.replication_seeds(registered))
     for claim in organism.claims:
         if shown[claim.statement]["standing"] == "registered":
             runs = {arm: again.observed(arm, claim) for arm in (claim.arm, claim.control) if arm}

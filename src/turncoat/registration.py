@@ -6,6 +6,9 @@ holds every claim's statement, assay, threshold, arms, control, preconditions an
 with the seeds on which it is to be judged. A claim is *registered* where the commit that added its hash and seeds is an
 ancestor of the first commit that holds any of its data; `standing` reads that from git. All other claims are
 *exploratory*: they may have been written after a look.
+
+Seeds from 100 on are a replication, judged apart from the organism's own runs. Claims that are registered before there
+is any run can be registered for those (`--first-seed 0`), and need no replication to be registered.
 """
 
 from __future__ import annotations
@@ -64,9 +67,20 @@ def register(organism: Organism, first: int, seeds: int, into: Path) -> tuple[in
     return new, len(known)
 
 
-def seeds_of(registered: Claims) -> frozenset[int]:
-    """All seeds that any claim is registered for."""
-    return frozenset(s for claim in registered.values() for seeds in claim["seeds"].values() for s in seeds)
+def replication_seeds(registered: Claims) -> frozenset[int]:
+    """The seeds that are judged apart from an organism's own runs, which begin at 0."""
+    seeds = (
+        each
+        for code, claim in registered.items()
+        if code not in first_round(registered)
+        for each in claim["seeds"].values()
+    )
+    return frozenset(seed for each in seeds for seed in each)
+
+
+def first_round(registered: Claims) -> Claims:
+    """Those that were registered for an organism's own runs, before there were any."""
+    return {code: claim for code, claim in registered.items() if all(0 in seeds for seeds in claim["seeds"].values())}
 
 
 def standing(organism: Organism, claim: Claim, runs: Mapping[str, Mapping[int, Run]], claims: Claims) -> str | None:

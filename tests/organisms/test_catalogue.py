@@ -96,7 +96,7 @@ def forgetful(thing: Organism) -> Organism:
 
 def test_the_zoo_holds_what_the_arms_promise(organism: Organism) -> None:
     """Every arm has its runs, or none at all: then what is claimed of it is "not yet run" (see below)."""
-    zoo, apart = Store(ZOO), registration.seeds_of(registration.load(organism.name))
+    zoo, apart = Store(ZOO), registration.replication_seeds(registration.load(organism.name))
     codes = {digest(recipe) for arm in organism.all_arms() for recipe in lineage(arm.recipe)}
     opened = Pack(ZOO).open(organism.name)
     assert opened is not None and {run["recipe"] for run in opened.runs.values()} <= codes

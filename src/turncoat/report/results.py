@@ -16,7 +16,7 @@ class OrganismResults:
 
     def __init__(self, organism: Organism, store: Store) -> None:
         self.organism, self.store = organism, store
-        self.replication_seeds = registration.seeds_of(registration.load(organism.name))
+        self.replication_seeds = registration.replication_seeds(registration.load(organism.name))
         self.notes: list[str] = []
         self._runs: dict[str, list[Run]] = {}
         self._traces: dict[tuple[str, str], dict[int, Traces]] = {}

@@ -54,7 +54,9 @@ def measured(row: VerdictRow) -> str:
 def replication_words(row: VerdictRow) -> str:
     """What came out on the fresh seeds for which the claim was written down; nothing where that was not done."""
     fresh = row["replication"]
-    return "" if fresh is None else f"{row['standing']}; on fresh seeds {fresh['finding']} {interval(fresh)}".rstrip()
+    if fresh is None:
+        return "" if row["standing"] == EXPLORATORY else row["standing"]
+    return f"{row['standing']}; on fresh seeds {fresh['finding']} {interval(fresh)}".rstrip()
 
 
 def replicated_count(rows: Sequence[VerdictRow]) -> str:

@@ -102,10 +102,13 @@ def judge(organism: Organism, store: Store, wanted: Wanted | None = None) -> lis
     `wanted`: judge only these of the others.
     """
     registered = registration.load(organism.name)
-    fresh_seeds = registration.seeds_of(registered)
+    fresh_seeds, first_round = registration.replication_seeds(registered), registration.first_round(registered)
     same = same_data(organism, store)
     first = Judge(
-        organism, store, lambda a, s: s not in fresh_seeds and same(a, s) and (wanted is None or wanted(a, s))
+        organism,
+        store,
+        lambda a, s: s not in fresh_seeds and same(a, s) and (wanted is None or wanted(a, s)),
+        first_round if wanted is None else None,
     )
     again = Judge(organism, store, lambda a, s: s in fresh_seeds and same(a, s), registered)
 
@@ -114,9 +117,12 @@ def judge(organism: Organism, store: Store, wanted: Wanted | None = None) -> lis
         verdict, source = first.verdict(claim)
         row = verdict_row(organism.name, claim.row, verdict, claim.statement, claim_id(organism, claim), source)
         replicated = again.verdict(claim)[0] if fresh_seeds else Verdict(Finding.NOT_RUN)
-        if replicated.finding not in (Finding.NOT_RUN, Finding.NOT_TESTABLE):
+        is_replicated = replicated.finding not in (Finding.NOT_RUN, Finding.NOT_TESTABLE)
+        if is_replicated:
             row["replication"] = replicated.as_json()
-            runs = {name: again.observed(name, claim) for name in (claim.arm, claim.control) if name}
+        if is_replicated or row["id"] in first_round:
+            judged = again if is_replicated else first
+            runs = {name: judged.observed(name, claim) for name in (claim.arm, claim.control) if name}
             row["standing"] = registration.standing(organism, claim, runs, registered) or shipped_standing(store, row)
         rows.append(row)
     for criterion in Row:
@@ -133,7 +139,8 @@ def shipped_standing(store: Store, row: VerdictRow) -> str:
     """Where there is no git: as it was found where there was one, if that was of these very numbers."""
     with contextlib.suppress(TurncoatError):  # damaged verdicts are about to be written anew
         for known in store.load_verdicts(row["organism"]) or []:
-            if known["id"] == row["id"] and known["replication"] == row["replication"]:
+            same = ("id", "replication") if row["replication"] is not None else ("id", "effect", "low", "high")
+            if all(known[name] == row[name] for name in same):  # type: ignore[literal-required]  # of its keys
                 return known["standing"]
     return EXPLORATORY
 

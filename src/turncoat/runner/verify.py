@@ -42,7 +42,7 @@ def verify(source: str, organism: Organism, store: Store, seeds: int, workers: i
     Raises TurncoatError where nothing can be observed afresh, or any stored file is not what was stored.
     """
     store.check(organism.name)
-    apart = registration.seeds_of(registration.load(organism.name))
+    apart = registration.replication_seeds(registration.load(organism.name))
     first = {
         arm.name: [seed for seed in store.asked(organism, arm) if seed not in apart][:seeds] for arm in organism.arms
     }
