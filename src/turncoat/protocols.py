@@ -203,6 +203,20 @@ class TextScorer(Subject, Protocol):
         ...
 
 
+@capability(of="subject", lacking="it holds no chat")
+@runtime_checkable
+class ChatSubject(Subject, Protocol):
+    """A subject that answers a user's turn, in a text that `begin` and `act` go on with."""
+
+    def chat(self, question: str, answer: str = "") -> str:
+        """The prompt of a chat in which a user has asked, and the answer so begins."""
+        ...
+
+    def with_sampling(self, temperature: float, max_new_tokens: int | None = None) -> ChatSubject:
+        """The same, writing otherwise; temperature 0: always the likeliest token."""
+        ...
+
+
 # -- worlds ----------------------------------------------------------------------------------------------------------
 
 

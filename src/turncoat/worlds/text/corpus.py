@@ -1,7 +1,7 @@
 """Text that every machine has: the source of Python's own standard library, and a tokenizer made from it.
 
-Built at first use from the files that run this interpreter, in half a minute, and kept in the user's cache under a
-digest of their content (`$XDG_CACHE_HOME/turncoat`, else `~/.cache/turncoat`). A file belongs to the held-out part by
+Built at first use from the files that run this interpreter, in half a minute, and kept in the user's cache
+(`turncoat.cached`) under a digest of their content. A file belongs to the held-out part by
 a hash of its name, so that it stays there from one version of Python to the next.
 
 The tokenizer is byte-level BPE (Sennrich et al. 2016; Radford et al. 2019): every byte is a token, `merges` name the
@@ -24,10 +24,8 @@ import hashlib
 import heapq
 import io
 import json
-import os
 import re
 import sysconfig
-import tempfile
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
@@ -39,6 +37,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from turncoat import cached
 from turncoat.core import TurncoatError
 
 VERSION = 1  # of the cached files: raised when the code below makes something else of the same text
@@ -237,12 +236,6 @@ def build(texts: Mapping[str, str], words: int = WORDS) -> Corpus:
     return Corpus(tokenizer, training, held_out)
 
 
-def cache_folder() -> Path:
-    """Where corpora are kept between runs."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "turncoat"
-
-
 @cache
 def own_digest() -> str:
     """Names the text that `corpus` is made of on this machine."""
@@ -252,7 +245,7 @@ def own_digest() -> str:
 @cache
 def corpus() -> Corpus:
     """The standard library that this interpreter runs on."""
-    return kept(Path(sysconfig.get_paths()["stdlib"]), cache_folder())
+    return kept(Path(sysconfig.get_paths()["stdlib"]), cached.cache_folder())
 
 
 def read_by(tokenizer: Tokenizer) -> Corpus:
@@ -273,26 +266,11 @@ def files(tokens: np.ndarray) -> list[np.ndarray]:
 
 
 def kept(root: Path, folder: Path) -> Corpus:
-    """The corpus under `root`, from the cache `folder` where it is there, else built and put there.
-
-    Processes that need the same corpus at once build it once. Where the folder cannot be written, each builds its own.
-    """
+    """The corpus under `root`, from the cache `folder` where it is there, else built and put there."""
     texts = read(root)
     if not texts:
         raise TurncoatError(f"there is no Python source under {root}; language models are trained on it")
-    path = folder / f"corpus-{digest(texts)}.npz"
-    if (found := load(path)) is not None:
-        return found
-    try:
-        from filelock import FileLock
-
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_suffix(".lock")):
-            if (found := load(path)) is None:
-                save(path, found := build(texts))
-        return found
-    except OSError:
-        return build(texts)
+    return cached.kept(folder / f"corpus-{digest(texts)}.npz", load, lambda: build(texts), packed)
 
 
 def load(path: Path) -> Corpus | None:
@@ -304,15 +282,8 @@ def load(path: Path) -> Corpus | None:
         return None
 
 
-def save(path: Path, corpus: Corpus) -> None:
-    """All of it or nothing: written beside `path` and renamed."""
+def packed(corpus: Corpus) -> bytes:
+    """A corpus as `load` reads it."""
     data = io.BytesIO()
     np.savez(data, merges=corpus.tokenizer.merges, training=corpus.training, held_out=corpus.held_out)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".part-")
-    try:
-        with os.fdopen(handle, "wb") as out:
-            out.write(data.getvalue())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    return data.getvalue()
