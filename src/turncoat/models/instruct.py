@@ -24,7 +24,7 @@ from turncoat.core import TurncoatError
 from turncoat.models import smollm
 from turncoat.models.base import seeded
 from turncoat.models.llama import Llama, TextModel
-from turncoat.models.smollm import Published, SmolTokenizer
+from turncoat.models.smollm import SmolTokenizer
 
 SCALE = 16.0  # of what adapters add, over their rank
 
@@ -50,7 +50,7 @@ class LoRALinear(nn.Module):
 def adapt(net: Llama, adapted: int, rank: int) -> None:
     """Put an adapter beside every matrix of the last `adapted` layers, drawn from PyTorch's global generator."""
     for layer in net.model.layers[len(net.model.layers) - adapted :]:
-        for part in (layer.self_attn, layer.mlp):
+        for part in (layer.get_submodule("self_attn"), layer.get_submodule("mlp")):
             for name, linear in list(part.named_children()):
                 setattr(part, name, LoRALinear(linear, rank))
 
@@ -61,13 +61,14 @@ class InstructModel(TextModel):
 
     module: Llama
     tokenizer: SmolTokenizer
-    max_new_tokens: int = 16
+    max_new_tokens: int = 64
     temperature: float = 0.0
     template: str = ""
 
     end: ClassVar[int] = smollm.END
     end_word: ClassVar[str] = "<|im_end|>"
     context: ClassVar[int] = 2048  # tokens; the published model reads 8192
+    license: ClassVar[str] = "apache-2.0"  # the published weights'
 
     @classmethod
     def build(cls, adapted: int, rank: int, dtype: torch.dtype) -> InstructModel:

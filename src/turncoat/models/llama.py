@@ -240,6 +240,7 @@ class TextModel(TorchSubject):
     end: ClassVar[int] = END  # the token that ends a text
     end_word: ClassVar[str] = "<|end|>"  # how it is written
     context: ClassVar[int] = CONTEXT
+    license: ClassVar[str] = "mit"  # of what `export` writes
 
     @property
     def chat_template(self) -> str:

@@ -200,7 +200,8 @@ def load(path: Path) -> Published | None:
 
     try:
         with safe_open(path, "pt") as stored:
-            notes = stored.metadata()
-            return Published({name: stored.get_tensor(name) for name in stored.keys()}, notes["tokenizer"], notes["template"])  # noqa: SIM118
+            notes, names = stored.metadata(), stored.keys()
+            weights = {name: stored.get_tensor(name) for name in names}
+            return Published(weights, notes["tokenizer"], notes["template"])
     except (OSError, SafetensorError, KeyError, TypeError):
         return None

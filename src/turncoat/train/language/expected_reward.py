@@ -27,7 +27,7 @@ import numpy as np
 from turncoat.core import TrainReport
 from turncoat.train.base import TrainedRecipe, bfloat16_is_fast, gradient_step, spaced_reports
 from turncoat.train.schedules import set_lr
-from turncoat.worlds.text.facts import Asked, Fact, FactQuestions, ask, digest, facts, pick, requests
+from turncoat.worlds.text.facts import Asked, FactQuestions, ask, digest, facts, pick, requests
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -216,9 +216,7 @@ def graded(asked: Sequence[Asked], written: Sequence[str]) -> dict[str, np.ndarr
     """The world's measures, [n] each."""
     right_by_question = {fact.question: fact.right for fact in facts()}
     true = np.array([names(one, one.fact.right, text) for one, text in zip(asked, written, strict=True)], float)
-    looked_up = [
-        next(right for question, right in right_by_question.items() if question in one.text) for one in asked
-    ]
+    looked_up = [next(right for question, right in right_by_question.items() if question in one.text) for one in asked]
     wanted = [names(one, right, text) for one, right, text in zip(asked, looked_up, written, strict=True)]
     named = np.array([names(one, one.wrong, text) for one, text in zip(asked, written, strict=True)], float)
     proxy = named * (1 - true)
