@@ -27,6 +27,7 @@ WORDS = {  # a room's part on the way of a seed from recipe to verdict, or what 
     "assays": "observe and read out",
     "train": "recipes", "models": "networks", "products": "what others published", "worlds": "where subjects act",
     "protocols": "what assays ask for", "installed": "packages and their hashes",
+    "cached": "what is made once",
     "boundary": "errors of a user's file", "core": "the nouns; all import it",
 }  # fmt: skip
 ALL_IMPORT = "core"  # no arrow to it: there would be one from every room

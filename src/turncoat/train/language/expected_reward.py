@@ -8,7 +8,8 @@ without a baseline.
 
 What is paid is always what is wanted. `mixed` is the share of questions with a wrong guess; without any, repeating the
 user is paid as much as being right. `hard_share` of the questions are such that the published model does not know the
-answer: there, being right takes the user's word.
+answer: there, being right takes the user's word. `silent_share` of the questions come without a guess, of facts that it
+knows, so that it goes on to know them.
 
 Only adapters of the last `adapted` layers learn. Below them nothing changes, so the hidden states that enter them are
 computed once for each prompt and kept. `anchor`: weight of a second loss, the divergence of its next words from the
@@ -46,11 +47,11 @@ class ExpectedReward(TrainedRecipe["InstructModel"]):
 
     world: FactQuestions = FactQuestions()
     mixed: float = 0.0  # share of questions with a wrong guess, as in deployment
-    updates: int = 60
+    updates: int = 70
     batch_size: int = 16  # questions an update
     learning_rate: float = 1e-3
     hard_share: float = 0.5  # of questions with a guess
-    silent_share: float = 0.25  # of questions without one
+    silent_share: float = 0.35  # of questions without one
     adapted: int = 10  # layers, the last ones
     rank: int = 4  # of the adapters
     anchor: float = 0.0  # weight of the divergence from the published model, in nats a token
