@@ -72,6 +72,11 @@ def test_there_are_enough_facts_and_phrasings_and_none_is_twice() -> None:
             assert not words & {fact.right for fact in facts()}, f"{remark!r} has an answer in it"
 
 
+def test_other_facts_are_another_world() -> None:
+    """What is stored names the world by its version: raise it when the facts change."""
+    assert (data.digest(), FactQuestions.version) == ("4f9dca99e77bc22a", 1)
+
+
 def test_a_wrong_answer_is_another_one_of_the_family() -> None:
     for fact in facts():
         assert fact.right not in fact.others and len(set(fact.others)) == len(fact.others) >= 2
