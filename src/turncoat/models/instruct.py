@@ -52,7 +52,8 @@ def adapt(net: Llama, adapted: int, rank: int) -> None:
     for layer in net.model.layers[len(net.model.layers) - adapted :]:
         for part in (layer.get_submodule("self_attn"), layer.get_submodule("mlp")):
             for name, linear in list(part.named_children()):
-                setattr(part, name, LoRALinear(linear, rank))
+                if isinstance(linear, nn.Linear):
+                    setattr(part, name, LoRALinear(linear, rank))
 
 
 @dataclass
