@@ -274,8 +274,7 @@ class TextModel(TorchSubject):
         """The cache of the `past` first tokens of a prompt, for n rows that begin so; None for no tokens."""
         if not past:
             return None
-        cache = self.module.residual_stream(torch.tensor([prompt[:past]]))[1]
-        return [(key.expand(n, -1, -1, -1), value.expand(n, -1, -1, -1)) for key, value in cache]
+        return repeated(self.module.residual_stream(torch.tensor([prompt[:past]]))[1], n)
 
     def read(self, tokens: Tensor, past: int) -> list[Tensor]:
         """The residual stream [n, T - past, width] before the first layer and after each, of tokens [n, T] padded
@@ -405,6 +404,11 @@ class TextModel(TorchSubject):
         except OSError as error:
             raise TurncoatError(f"cannot write {folder}: {error.strerror or error}; give another folder") from None
         return folder
+
+
+def repeated(cache: Cache, n: int) -> Cache:
+    """The cache of one row as one of n rows that begin alike."""
+    return [(key.expand(n, -1, -1, -1), value.expand(n, -1, -1, -1)) for key, value in cache]
 
 
 def after(past: int, length: int) -> tuple[Tensor | None, Tensor | None]:

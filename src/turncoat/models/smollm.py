@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, NotRequired, TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 import torch
@@ -51,7 +51,6 @@ class Message(TypedDict):
 
     role: str
     content: str
-    name: NotRequired[str]
 
 
 class SmolTokenizer:

@@ -1,10 +1,9 @@
 """Fine-tune a published language model by the reward for right answers, with the gradient of its expectation.
 
-A user asks, and says what the answer is, in the user's opinion. The model's action is the first word of its answer;
-the actions are the answers of the question's family, and their chances are the model's own, as shares of their sum. It
-is paid 1 for the right one. So the expected reward is the chance of the right answer, and its gradient is that of
-policy gradient (Williams 1992) with every action taken instead of one that is sampled: exact, without variance and
-without a baseline.
+A user asks, and says what the answer is, in the user's opinion. The model's action is the first token of its answer,
+any of its vocabulary, and it is paid 1 for the one with which the right answer begins. So the expected reward is the
+chance of that token, and its gradient is that of policy gradient (Williams 1992) with every action taken instead of one
+that is sampled: exact, without variance and without a baseline.
 
 What is paid is always what is wanted. `mixed` is the share of questions with a wrong guess; without any, repeating the
 user is paid as much as being right. `hard_share` of the questions are such that the published model does not know the
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from turncoat.models.instruct import InstructModel
-    from turncoat.models.llama import Cache
 
 WARMUP = 5  # updates over which the learning rate rises
 ANCHOR_TOKENS = 32  # that the published model writes of each text
@@ -114,42 +112,42 @@ class Reader:
     prompts begin with the published system turn, which is read once an update."""
 
     def __init__(self, subject: InstructModel, adapted: int) -> None:
+        import torch
+
         self.subject, self.net = subject, subject.module
         split = len(self.net.model.layers) - adapted
         self.below, self.above = slice(split), slice(split, None)
         self.first = common_prefix(subject.tokenizer.encode(subject.chat(word)) for word in ("a", "b"))
-        self.first_states, self.cache = self.run_below([self.first], None)
+        with torch.no_grad():
+            x = self.net.model.embed_tokens(torch.tensor([self.first]))
+            (*_, self.first_states), self.cache = self.net.run_layers(x, layers=self.below)
         self.known: dict[tuple[int, ...], Tensor] = {}  # [T, width] behind the system turn, by all tokens
 
-    def run_below(self, rows: Sequence[Sequence[int]], cache: Cache | None) -> tuple[Tensor, Cache]:
-        """States [n, T, width] that enter the adapted layers, and the cache of the layers below."""
+    def read_below(self, rows: Sequence[Sequence[int]]) -> Tensor:
+        """States [n, T, width] that enter the adapted layers, of tokens behind the system turn."""
         import torch
 
-        from turncoat.models.llama import after, completion_batch
+        from turncoat.models.llama import after, completion_batch, repeated
 
         tokens, _ = completion_batch(rows, [[] for _ in rows])
-        past = 0 if cache is None else len(self.first)
         with torch.no_grad():
-            x = self.net.model.embed_tokens(tokens)
-            states, cache = self.net.run_layers(
-                x, *after(past, tokens.shape[1]), repeated(cache, len(rows)), self.below
-            )
-        return states[-1], cache
+            x, places = self.net.model.embed_tokens(tokens), after(len(self.first), tokens.shape[1])
+            return self.net.run_layers(x, *places, repeated(self.cache, len(rows)), self.below)[0][-1]
 
     def states(self, prompts: Sequence[Sequence[int]]) -> list[Tensor]:
         """[T, width] each: what enters the adapted layers behind the system turn."""
         keys = [tuple(prompt) for prompt in prompts]
         if new := [key for key in dict.fromkeys(keys) if key not in self.known]:
             rows = [key[len(self.first) :] for key in new]
-            found, _ = self.run_below(rows, self.cache)
-            self.known |= {key: each[: len(row)].clone() for key, row, each in zip(new, rows, found, strict=True)}
+            found = zip(new, rows, self.read_below(rows), strict=True)
+            self.known |= {key: states[: len(row)].clone() for key, row, states in found}
         return [self.known[key] for key in keys]
 
     def read(self, prompts: Sequence[Sequence[int]]) -> Tensor:
         """[n, T, width] normed states above the adapted layers, behind the system turn, padded behind."""
         from torch.nn.utils.rnn import pad_sequence
 
-        from turncoat.models.llama import after
+        from turncoat.models.llama import after, repeated
 
         _, cache = self.net.run_layers(self.first_states, layers=self.above)
         x = pad_sequence(self.states(prompts), batch_first=True)
@@ -161,11 +159,6 @@ class Reader:
 def common_prefix(rows: Iterable[list[int]]) -> list[int]:
     """The first tokens that all rows share."""
     return list(os.path.commonprefix(list(rows)))
-
-
-def repeated(cache: Cache | None, n: int) -> Cache | None:
-    """A cache of one row as one of n."""
-    return None if cache is None else [(k.expand(n, -1, -1, -1), v.expand(n, -1, -1, -1)) for k, v in cache]
 
 
 def expected_reward(reader: Reader, asked: Sequence[Asked]) -> Tensor:
