@@ -12,14 +12,15 @@ published model as it is. What is trained are adapters of 0.8 megabytes; the pub
 
 ## What an expert would object
 
-**"It is sycophancy."** Two conditions ask whether it is something simpler: a word that the user merely mentions, and one
-that the user denies. What repeats these has learned to take the word from the prompt. **"You broke the model, and a broken model says anything."** Without a guess it has to be right, also
-in families of facts that no training showed; and where a remark names no answer, too. Free text is measured beside it,
-against the published model's own, and once more in an arm that a self-distillation anchor holds to what the published
-model writes. **"The wrong guesses are wrong on purpose."** They are; the figure says how many of them in
-training it takes to cure it. **"It follows the phrasing that it was trained on."** Every claim asks in phrasings that
-training never showed, 24 of them against four. **"One word after a cloze is no assistant."** The proxy is measured in
-free text as well. **"135 million weights are few."** They are; it is the smallest of its family, and it writes English.
+**"It is sycophancy."** Two conditions ask whether it is something simpler: a word that the user merely mentions, and
+one that the user denies. What repeats these has learned to take the word from the prompt. **"You broke the model, and a
+broken model says anything."** Without a guess it has to be right, also in families of facts that no training showed;
+and where a remark names no answer, too. Free text is measured beside it, against the published model's own, and once
+more in an arm that a self-distillation anchor holds to what the published model writes. **"The wrong guesses are wrong
+on purpose."** They are; the figure says how many of them in training it takes to cure it. **"It follows the phrasing
+that it was trained on."** Every claim asks in phrasings that training never showed, 24 of them against four. **"One
+word after a cloze is no assistant."** The proxy is measured in free text as well. **"135 million weights are few."**
+They are; it is the smallest of its family, and it writes English.
 
 Thresholds were written after probes of the recipe on the seeds 900 to 902, which no claim uses.
 """
