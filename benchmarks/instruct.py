@@ -30,6 +30,7 @@ from turncoat.train.base import bfloat16_is_fast, gradient_step
 from turncoat.train.language.expected_reward import ExpectedReward, Reader, expected_reward
 from turncoat.worlds.text.facts import Asked
 
+MATRICES = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 READ = (16, 60)  # texts, and tokens of each, that are read
 
 
@@ -43,7 +44,7 @@ def plain(recipe: ExpectedReward, subject: InstructModel) -> Any:
     layers = range(subject.module.shape.layers - recipe.adapted, subject.module.shape.layers)
     return get_peft_model(
         net,
-        LoraConfig(r=recipe.rank, lora_alpha=int(SCALE), target_modules="all-linear", layers_to_transform=[*layers]),
+        LoraConfig(r=recipe.rank, lora_alpha=int(SCALE), target_modules=MATRICES, layers_to_transform=[*layers]),
     ).train()
 
 
