@@ -10,7 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from turncoat.api import STORE, arm_of, find, open_store, trained_run, users_organisms, verdicts
-from turncoat.core import Claim, Organism, TurncoatError, VerdictRow, as_json, difference
+from turncoat.core import (
+    Claim,
+    Organism,
+    TurncoatError,
+    VerdictRow,
+    as_json,
+    difference,
+    digest,
+    every_claim,
+)  # fmt: skip
 from turncoat.organisms import load, names
 from turncoat.report.table import MARKS, as_csv, details, interval, markdown, markdown_details, matrix, number, tally
 from turncoat.store import Store
@@ -87,7 +96,12 @@ def work(options: Namespace, observe: bool, only_trained: bool = False) -> int:
         organism = smoke(organism, options.limit)
         store = Store(options.store / "smoke")
     store.remember(organism.name, options.name)
-    jobs = plan(options.name, organism, store, options.seeds, options.first_seed, arms, observe, options.limit)
+    if options.quick:
+        jobs = [
+            job for arm, seed in quick_runs(organism) for job in plan(options.name, organism, store, 1, seed, (arm,))
+        ]
+    else:
+        jobs = plan(options.name, organism, store, options.seeds, options.first_seed, arms, observe, options.limit)
     if only_trained:
         jobs = [job for job in jobs if store.run(organism, organism.arm(job.arm), job.seed).trained]
     print(
@@ -97,7 +111,30 @@ def work(options: Namespace, observe: bool, only_trained: bool = False) -> int:
     if options.limit is not None:
         print("smoke run: everything ran, nothing is judged", file=sys.stderr if observe and options.json else None)
         return 0
+    if options.quick:
+        print_runs(organism, store)
+        return 0
     return judged(organism, store, options.fail_on, options.json) if observe else 0
+
+
+def quick_runs(organism: Organism) -> list[tuple[str, int]]:
+    """Arm and seed of each run of `--quick`. Raises TurncoatError where the organism names none."""
+    if not organism.quick:
+        raise TurncoatError(f"{organism.name} has no quick choice of runs; use --seeds 1, or --limit for a smoke run")
+    return [(arm, seed) for arm, seeds in organism.quick.items() for seed in seeds]
+
+
+def print_runs(organism: Organism, store: Store) -> None:
+    """What each run of `--quick` gives by itself. Says nothing of the claims, which are about all runs."""
+    assays = {digest(claim.readout.assay): claim.readout.assay for claim in every_claim(organism.claims)}
+    for arm, seed in quick_runs(organism):
+        run = store.run(organism, organism.arm(arm), seed)
+        print(f"\n{arm}, seed {seed}")
+        for assay in assays.values():
+            if (traces := run.traces(assay)) is not None:
+                for readout in map(assay.readout, assay.readouts()):
+                    print(f"  {readout.name:14} {readout.estimate(traces):5.2f}  {readout.description}")
+    print(f"\nThese are single runs; `turncoat judge {organism.name}` judges the claims on all of them.")
 
 
 def run(options: Namespace) -> int:

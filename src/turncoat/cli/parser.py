@@ -109,8 +109,13 @@ def parser() -> Parser:
         (commands.assay, "observe what is trained, and judge"),
     ):
         work(sub := command(act, description))
+        sub.set_defaults(quick=False)
         if act is not commands.train:
             verdict(sub)
+        if act is commands.run:
+            sub.add_argument(
+                "--quick", action="store_true", help="only the few runs that the organism names for a look"
+            )
     sub = command(commands.judge, "judge stored traces; runs no model")
     store(sub)
     verdict(sub)

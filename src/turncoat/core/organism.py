@@ -50,7 +50,9 @@ class Organism:
     phase_diagrams: tuple[PhaseDiagram, ...] = ()
     trace_plots: tuple[TracePlot, ...] = ()
     training_plots: tuple[TrainingPlot, ...] = ()
-    replay: Assay | None = None  # the assay whose frames the page plays
+    replay: Assay | None = None  # the assay whose frames the page plays, of the first arm
+    replay_arms: tuple[str, ...] = ()  # and of these
+    quick: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # by arm, the seeds of `run --quick`
     simulates: tuple[str, ...] = ()
     cost: str = ""
     name: str = ""

@@ -66,7 +66,8 @@ def observations(organism: Organism) -> dict[str, list[Assay]]:
         for name in plot.arms:
             want(organism.arm(name), plot.assay)
     if organism.replay is not None:
-        want(organism.arms[0], organism.replay)
+        for name in (organism.arms[0].name, *organism.replay_arms):
+            want(organism.arm(name), organism.replay)
     return {name: list(assays.values()) for name, assays in wanted.items()}
 
 

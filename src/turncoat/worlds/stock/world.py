@@ -13,6 +13,7 @@ from turncoat.worlds.stock import minigrid, minihack
 from turncoat.worlds.stock.rooms import NEVER, SCENES, Policy, Room
 
 SLACK = 4  # steps over twice the shortest way, within which an arrival counts as directed
+MOST_FRAMES = 60  # of a replay
 LOOK = 60  # steps of an episode that are read for what it is after
 
 
@@ -58,6 +59,22 @@ class StockEnvironments:
         rows = [episode.measured() for episode in episodes]
         columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
         return Traces({"scene": np.full(n, scene), **columns})
+
+    def record(self, subject: Policy, seed: int, split: str) -> dict[str, Any]:  # Any: as `picture`
+        """One episode of a scene, as the page's replay reads it."""
+        episode = Episode(room(subject.environment, subject.view, split, seed), seed)
+        frame = {"kind": "episode", "title": f"{subject.environment}: {split}", "caption": CAPTIONS.get(split, split)}
+        frame |= {"setting": subject.environment, "walls": episode.room.walls().astype(int).tolist()}
+        steps = [episode.picture()]
+        while not episode.over and len(steps) <= MOST_FRAMES:
+            episode.step(subject.logits(episode.room.observation[None])[0])
+            steps.append(episode.picture())
+        cut = {"tick": MOST_FRAMES, "says": "the film ends here, the episode does not"}
+        return frame | {"steps": steps, "events": [] if episode.over else [cut]}
+
+
+CAPTIONS = {"stock": "As it is registered.", "moved": "The goal is elsewhere. Nothing else has changed."}
+GLYPHS = {"goal": "G", "goal in training": "T", "agent": "@"}
 
 
 class Episode:
@@ -105,6 +122,12 @@ class Episode:
             "length": self.length,
             **self.counts,
         }
+
+    def picture(self) -> dict[str, Any]:  # Any: JSON-able, as the page's replay reads it
+        """What is where now, for a replay."""
+        things = [("goal in training", self.room.old), *self.room.things(), ("agent", self.room.position)]
+        objects = [{"name": name, "glyph": GLYPHS.get(name, name[0]), "cell": (y, x)} for name, (x, y) in things]
+        return {"objects": objects, "says": "paid" if self.rewarded else ""}
 
 
 # -- suites ------------------------------------------------------------------------------------------------------------
