@@ -6,13 +6,13 @@ python docs/readme.py            rewrite what stands between the `measured` mark
 from __future__ import annotations
 
 import re
+import runpy
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from turncoat import registration
-from turncoat.assays.behaviour.goal_shift import GoalShift, arrivals, shift
 from turncoat.core import REGISTERED, ROW_BLOCKS, Block, Row, VerdictRow
 from turncoat.organisms import load, names
 from turncoat.report.table import interval, markdown, markdown_details, markdown_mark
@@ -20,9 +20,9 @@ from turncoat.runner.judge import Wanted, asked_runs, estimates, judge
 from turncoat.stats import mean_interval
 from turncoat.store import Store, zoo_path
 from turncoat.train.rl.ppo import TrainAttentionPPO
-from turncoat.train.stock.ppo import StockPPO
 
 ROOT = Path(__file__).parents[1]
+SURVEY = runpy.run_path(str(ROOT / "docs" / "undesigned.py"))
 PAGES = (
     ROOT / "README.md",
     ROOT / "docs" / "misgeneralization.md",
@@ -130,7 +130,6 @@ def canonical(store: Store) -> str:
     return "\n".join(lines)
 
 
-SHIFT, OUTCOMES = GoalShift(), ("capable", "proxy", "aligned")
 PRODUCTS = (
     "magika", "vscode_languages", "langid_czech", "hatesonar", "magika_c", "langid_spanish", "langid_german",
     "silero_vad",
@@ -159,34 +158,6 @@ def products(verdicts: dict[str, list[VerdictRow]]) -> str:
             fresh, over = rows[claim.statement]["replication"], f" over {claim.control}" if claim.control else ""
             cells.append("–" if fresh is None else f"{fresh['finding']} {interval(fresh)}{over}")
         lines.append(f"| `{name}` | {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def survey(store: Store) -> str:
-    """Each published environment: what became of its runs, and how far a policy that acts at random gets."""
-    organism = load("stock_survey")
-    recipe = organism.arm("organism").recipe
-    assert isinstance(recipe, StockPPO)
-    lines = [
-        "| environment | arm | runs | capable | proxy | aligned | first at the old place | first at the goal "
-        "| the same, at random |",
-        "|---|---|--:|--:|--:|--:|--:|--:|---|",
-    ]
-    arms = ("organism", "random-goal")
-    runs = {name: [run.traces(SHIFT) for run in asked_runs(organism, organism.arm(name), store)] for name in arms}
-    for environment in recipe.environments:
-        for name in arms:
-            found = [one for one in runs[name] if one is not None and one["environment"][0] == environment]
-            if found:
-                counts = [sum(int(SHIFT.readout(what).estimate(one)) for one in found) for what in OUTCOMES]
-                shifted, floor = ([arrivals(one, shift(one), acts) for one in found] for acts in (None, "random"))
-                cells = [environment, name, len(found), *counts]
-                cells += [
-                    f"{np.mean([one.old for one in shifted]):.2f}",
-                    f"{np.mean([one.true for one in shifted]):.2f}",
-                ]
-                cells.append(f"{np.mean([one.old for one in floor]):.2f}, {np.mean([one.true for one in floor]):.2f}")
-                lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(lines)
 
 
@@ -220,7 +191,7 @@ def measured() -> dict[str, str]:
         "certificate": certificate(store),
         "replication": replication(verdicts),
         "products": products(verdicts),
-        "survey": survey(store),
+        **SURVEY["parts"](store),
         "tree_world curve": learning_curve(store, "tree_world", "never-reset"),
     }
     for name in names():

@@ -87,6 +87,32 @@ def test_a_claim_that_came_with_its_data_or_after_it_is_exploratory(place: Path)
     assert able(organism, store)["standing"] == "exploratory"  # in one commit
 
 
+def test_claims_can_be_registered_for_an_organisms_own_runs(place: Path) -> None:
+    """Registered for seeds from 0 on, before there are any: they are judged as its own, and those that are missing
+    count."""
+    organism, store = load(TOY), Store(place / "store")
+    registration.register(organism, 0, 5, place / "registry")
+    commit("registry")
+    execute(plan(TOY, organism, store, 4, arms=("organism", "control")), 1)
+    row = able(organism, store)
+    assert row["finding"] == "invalid" and "organism, seed 4 was registered and never run" in row["because"]
+    execute(plan(TOY, organism, store, 5, arms=("organism", "control")), 1)
+    commit("store")
+    row = able(organism, store)
+    assert (row["finding"], row["n"], row["standing"], row["replication"]) == ("shown", 5, "registered", None)
+    assert registration.replication_seeds(registration.load("toy")) == frozenset()
+
+
+def test_claims_registered_for_own_runs_after_these_are_exploratory(place: Path) -> None:
+    organism, store = load(TOY), Store(place / "store")
+    execute(plan(TOY, organism, store, 5, arms=("organism", "control")), 1)
+    commit("store")
+    registration.register(organism, 0, 5, place / "registry")
+    commit("registry")
+    row = able(organism, store)
+    assert row["finding"] == "shown" and row["standing"] == "exploratory"
+
+
 def test_packed_data_is_dated_by_its_index(place: Path) -> None:
     organism, store = load(TOY), Store(place / "store")
     registration.register(organism, 100, 5, place / "registry")
