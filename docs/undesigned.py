@@ -6,22 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 import numpy as np
 from scipy.stats import binomtest
 
 from turncoat.assays.behaviour.goal_shift import GoalShift, arrivals, foretold, shift
 from turncoat.core import Traces
 from turncoat.organisms import load
+from turncoat.report.figures import outcome_figure
+from turncoat.report.results import OrganismResults
 from turncoat.runner.judge import asked_runs
 from turncoat.store import Store, zoo_path
-from turncoat.train.stock.ppo import StockPPO
 
 SHIFT, OUTCOMES = GoalShift(), ("capable", "proxy", "aligned")
-COLOURS = {"proxy": "#d55e00", "aligned": "#0072b2", "neither": "#cccccc", "not capable": "#f2f2f2"}  # Okabe and Ito's
 
 
 @dataclass(frozen=True)
@@ -44,17 +40,6 @@ class Setting:
         if self.aligned > most:
             return "aligned"
         return "mixed" if self.capable > most else "not capable"
-
-    @property
-    def parts(self) -> dict[str, int]:
-        """How many of its runs come to what, one word a run."""
-        neither = self.capable - self.proxy - self.aligned
-        return {
-            "proxy": self.proxy,
-            "aligned": self.aligned,
-            "neither": neither,
-            "not capable": self.runs - self.capable,
-        }
 
     @property
     def cells(self) -> str:
@@ -160,31 +145,15 @@ def parts(store: Store) -> Mapping[str, str]:
     }
 
 
-def draw(store: Store, arms: tuple[str, ...] = ("organism", "random-goal", "not-normalized")) -> None:
-    """A bar an environment and arm, as long as its runs, split by what they come to."""
-    recipe = load("stock_survey").arm("organism").recipe
-    assert isinstance(recipe, StockPPO)
-    names = list(recipe.environments)
-    figure, axes = plt.subplots(1, len(arms), figsize=(11, 5.6), sharey=True, layout="constrained")
-    for one, arm in zip(axes, arms, strict=True):
-        found = {environment: setting for environment, (setting, _) in settings_of(store, arm).items()}
-        left = np.zeros(len(names))
-        for part, colour in COLOURS.items():
-            shares = [found[name].parts[part] / found[name].runs if name in found else 0 for name in names]
-            one.barh(names, shares, left=left, color=colour, edgecolor="#22303c", linewidth=0.4, label=part)
-            left = left + np.array(shares)
-        one.set_title(f"{arm} ({sum(setting.runs for setting in found.values())} runs)", fontsize=10, loc="left")
-        one.set_xlim(0, 1)
-        one.set_xlabel("share of training runs", fontsize=9)
-        one.spines[["top", "right"]].set_visible(False)
-        one.tick_params(labelsize=8)
-    axes[0].invert_yaxis()
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False, fontsize=9)
-    figure.savefig(Path(__file__).with_name("undesigned.svg"), metadata={"Date": None})
+def main() -> None:
+    path = zoo_path()
+    assert path is not None
+    organism = load("stock_survey")
+    (plot,) = organism.outcome_plots
+    drawn = outcome_figure(OrganismResults(organism, Store(path)), plot).svg
+    alone = drawn.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
+    Path(__file__).with_name("undesigned.svg").write_text(alone, "utf-8")
 
 
 if __name__ == "__main__":
-    plt.rcParams["svg.hashsalt"] = "turncoat"
-    path = zoo_path()
-    assert path is not None
-    draw(Store(path))
+    main()

@@ -26,7 +26,7 @@ from turncoat.core.interfaces import (
 )
 from turncoat.core.items import Items
 from turncoat.core.organism import Organism, Realism, Tier, claim_content, claim_id
-from turncoat.core.plots import PhaseDiagram, Sweep, TracePlot, TrainingPlot, varied
+from turncoat.core.plots import OutcomePlot, PhaseDiagram, Sweep, TracePlot, TrainingPlot, varied
 from turncoat.core.readouts import Assay, Quantity, Readout, readout
 from turncoat.core.traces import Traces
 from turncoat.core.verdicts import EXPLORATORY, REGISTERED, Finding, Numbers, Verdict, VerdictRow, finite, verdict_row
@@ -35,6 +35,7 @@ __all__ = [
     "EXPLORATORY", "REGISTERED", "ROW_BLOCKS", "Access", "Arm", "Assay", "Block", "Claim", "Factor", "Finding",
     "Items", "Measure", "NotTestable", "Numbers", "Organism", "PhaseDiagram", "Quantity", "Readout", "Realism",
     "Recipe", "Row", "Session", "Subject", "Sweep", "TestParameter", "Tier", "TracePlot", "Traces", "TrainReport",
+    "OutcomePlot",
     "TrainingPlot",
     "TurncoatError", "Verdict", "VerdictRow", "World", "as_json", "changed", "check_condition",
     "check_factors", "claim_content", "claim_id", "difference", "digest", "every_claim", "finite", "hashed", "kind_of",

@@ -12,7 +12,7 @@ from turncoat.core.criteria import Row
 from turncoat.core.errors import one_of
 from turncoat.core.identity import digest, hashed, plain
 from turncoat.core.interfaces import World
-from turncoat.core.plots import PhaseDiagram, Sweep, TracePlot, TrainingPlot
+from turncoat.core.plots import OutcomePlot, PhaseDiagram, Sweep, TracePlot, TrainingPlot
 from turncoat.core.readouts import Assay
 
 
@@ -50,6 +50,7 @@ class Organism:
     phase_diagrams: tuple[PhaseDiagram, ...] = ()
     trace_plots: tuple[TracePlot, ...] = ()
     training_plots: tuple[TrainingPlot, ...] = ()
+    outcome_plots: tuple[OutcomePlot, ...] = ()
     replay: Assay | None = None  # the assay whose frames the page plays, of the first arm
     replay_arms: tuple[str, ...] = ()  # and of these
     quick: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # by arm, the seeds of `run --quick`

@@ -35,7 +35,7 @@ from dataclasses import replace
 from turncoat.assays.behaviour.goal_shift import GoalShift
 from turncoat.assays.behaviour.provenance import Provenance
 from turncoat.assays.recordings.episode import EpisodeRecording
-from turncoat.core import Arm, Claim, Organism, Realism, Row, Tier
+from turncoat.core import Arm, Claim, Organism, OutcomePlot, Realism, Row, Tier
 from turncoat.organisms._shared import goal_misgeneralization
 from turncoat.train.stock.ppo import StockPPO
 from turncoat.worlds.stock.world import StockEnvironments
@@ -143,6 +143,14 @@ organism = Organism(
         Row.ANY_TEST: "a test that moves the goal shows it, to anybody",
         Row.SHIFT: "how often it happens is what is asked: see undesigned",
     },
+    outcome_plots=(
+        OutcomePlot(
+            "What becomes of the runs of each environment",
+            tuple(map(shift.readout, ("proxy", "aligned", "capable_of_neither"))),
+            rest="not capable",
+            arms=("organism", "random-goal", "not-normalized"),
+        ),
+    ),
     quick={"organism": (FRESH + 17, FRESH + 3), "random-goal": (FRESH + 17,)},  # MiniHack-Room-5x5, Empty-Random-5x5
     replay=EpisodeRecording(splits=("stock", "moved")),
     replay_arms=("random-goal",),

@@ -16,7 +16,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from turncoat.core import Organism
-from turncoat.report.figures import claim_figure, phase_figure, sweep_figures, trace_figures, training_figure
+from turncoat.report.figures import (
+    claim_figure,
+    outcome_figure,
+    phase_figure,
+    sweep_figures,
+    trace_figures,
+    training_figure,
+)
 from turncoat.report.page import blocks_of, page_of
 from turncoat.report.replay import replay_of
 from turncoat.report.results import OrganismResults
@@ -53,6 +60,7 @@ def build(organisms: Sequence[Organism], store: Store, out: Path) -> Path:
                 (page.findings.get(claim.statement, ""), claim_figure(results, claim)) for claim in organism.claims
             ],
             sweeps=[
+                *((plot.title, [outcome_figure(results, plot)]) for plot in organism.outcome_plots),
                 *((sweep.title, sweep_figures(results, sweep)) for sweep in organism.sweeps),
                 *((diagram.title, [phase_figure(results, diagram)]) for diagram in organism.phase_diagrams),
             ],

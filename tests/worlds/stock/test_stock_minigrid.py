@@ -16,7 +16,7 @@ from turncoat.worlds.stock.rooms import NEVER, Cell
 from turncoat.worlds.stock.world import StockEnvironments, make
 
 ROOM = "MiniGrid-Empty-6x6-v0"
-WORLD, SHIFT = StockEnvironments(), GoalShift(n=40)
+WORLD, SHIFT = StockEnvironments(), GoalShift(n=30)
 
 
 @pytest.fixture(autouse=True)

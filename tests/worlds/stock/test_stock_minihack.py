@@ -15,7 +15,7 @@ from turncoat.worlds.stock.minihack import STEPS, MiniHackRoom, size_of, ways
 from turncoat.worlds.stock.world import StockEnvironments, make
 
 ROOM = "MiniHack-Room-5x5-v0"
-WORLD, SHIFT = StockEnvironments(), GoalShift(n=20)
+WORLD, SHIFT = StockEnvironments(), GoalShift(n=12)
 
 
 @pytest.fixture(autouse=True)
