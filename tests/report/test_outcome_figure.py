@@ -39,7 +39,7 @@ class Ends(Assay):
 
 
 PLOT = OutcomePlot(
-    "What becomes of them", (Ends().readout("lost"), Ends().readout("home")), "neither", ("organism", "control")
+    "What becomes of them", (Ends().readout("lost"), Ends().readout("home")), "neither", ("organism", "aligned twin")
 )
 RUNS = (("a", "lost"), ("b", "home"), ("a", "lost"), ("b", "asleep"), ("a", "home"))
 
