@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
 from scipy.stats import binomtest
 
 from turncoat.assays.behaviour.goal_shift import GoalShift, arrivals, foretold, shift
@@ -145,14 +149,70 @@ def parts(store: Store) -> Mapping[str, str]:
     }
 
 
+# -- pictures ----------------------------------------------------------------------------------------------------------
+
+INK, SOFT, PAPER, WALK, OLD, GOAL = "#22303c", "#8a5a44", "#ffffff", "#0072b2", "#e69f00", "#009e73"  # after Okabe, Ito
+ACROSS = 3  # environments a row, three panels each
+
+
+def walk(axes: Any, frame: Mapping[str, Any], title: str) -> None:
+    """One episode: where the agent went, where the goal was in training, and where it is."""
+    axes.imshow(np.array(frame["walls"]), cmap=ListedColormap([PAPER, INK]), vmin=0, vmax=1, interpolation="nearest")
+    cells = [{thing["name"]: thing["cell"] for thing in step["objects"]} for step in frame["steps"]]
+    for name, colour, mark in (("goal in training", OLD, "o"), ("goal", GOAL, "s")):
+        if name in cells[0]:
+            axes.plot(cells[0][name][1], cells[0][name][0], mark, color=colour, ms=6, mec=INK, mew=0.6)
+    for thing in frame["steps"][0]["objects"]:
+        if thing["name"] not in ("agent", "goal", "goal in training"):
+            axes.annotate(thing["name"], thing["cell"][::-1], fontsize=4, ha="center", va="center", color=SOFT)
+    way = np.array([step["agent"] for step in cells])
+    axes.plot(way[:, 1], way[:, 0], color=WALK, lw=1.6, solid_joinstyle="round")
+    axes.plot(way[0, 1], way[0, 0], ".", color=WALK, ms=4)
+    axes.plot(way[-1, 1], way[-1, 0], "x", color=WALK, ms=5, mew=1.6)
+    axes.set_title(title, fontsize=5.5, pad=2)
+    axes.set(xticks=[], yticks=[])
+
+
+def walks(store: Store) -> Figure:
+    """Of each environment the first run in training and with the goal moved, and the first control with it moved."""
+    organism = load("stock_survey")
+    assert organism.replay is not None
+    films = dict[str, dict[str, Any]]()
+    for arm in ("organism", "random-goal"):
+        for run in asked_runs(organism, organism.arm(arm), store):
+            film, found = run.traces(organism.replay), run.traces(SHIFT)
+            if film is not None and found is not None:
+                of = films.setdefault(str(found["environment"][0]), {})
+                of.setdefault(arm, (film.frames, setting([found]).verdict))
+    rows = -(-len(films) // ACROSS)
+    figure, grid = plt.subplots(rows, 3 * ACROSS, figsize=(3.4 * ACROSS, 1.35 * rows), layout="constrained")
+    for axes in grid.flat:
+        axes.set_axis_off()
+    for place, (environment, of) in enumerate(films.items()):
+        panels = grid[place // ACROSS, 3 * (place % ACROSS) : 3 * (place % ACROSS) + 3]
+        (training, moved), verdict = of["organism"]
+        shown = [
+            (training, environment.removesuffix("-v0").replace("-", " ", 1).replace("Dynamic-Obstacles", "Dyn.-Obst.")),
+            (moved, f"moved: {verdict}"),
+        ]
+        if "random-goal" in of:
+            shown.append((of["random-goal"][0][1], f"control: {of['random-goal'][1]}"))
+        for axes, (frame, title) in zip(panels, shown, strict=False):
+            axes.set_axis_on()
+            walk(axes, frame, title)
+    return figure
+
+
 def main() -> None:
     path = zoo_path()
     assert path is not None
-    organism = load("stock_survey")
+    organism, store = load("stock_survey"), Store(path)
     (plot,) = organism.outcome_plots
-    drawn = outcome_figure(OrganismResults(organism, Store(path)), plot).svg
+    drawn = outcome_figure(OrganismResults(organism, store), plot).svg
     alone = drawn.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
     Path(__file__).with_name("undesigned.svg").write_text(alone, "utf-8")
+    plt.rcParams["svg.hashsalt"] = "turncoat"
+    walks(store).savefig(Path(__file__).with_name("undesigned_walks.svg"), metadata={"Date": None})
 
 
 if __name__ == "__main__":
