@@ -107,9 +107,10 @@ def sibling_of(environment: str) -> str:
     return environment.replace("MiniHack-Room-", "MiniHack-Room-Random-")
 
 
-def make(environment: str, view: str) -> Any:  # Any: MiniHack's own attributes have no types
-    """The registered environment with its own cropped view of characters, or the whole screen's, as a vector."""
-    return as_vector(registered(environment, (VIEWS[view],), LEVELS))
+def make(environment: str, view: str, seeds: range = LEVELS) -> Any:  # Any: MiniHack's own attributes have no types
+    """The registered environment with its own cropped view of characters, or the whole screen's, as a vector. `seeds`:
+    of levels that each reset draws from."""
+    return as_vector(registered(environment, (VIEWS[view],), seeds))
 
 
 def make_with_random_goal(environment: str, view: str) -> Any:  # Any: see `make`
