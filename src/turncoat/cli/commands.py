@@ -6,6 +6,8 @@ import os
 import re
 import sys
 from argparse import Namespace
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
@@ -347,6 +349,37 @@ def audit(options: Namespace) -> int:
         print("\n".join(words.told(found)))
         print(f"{', '.join(map(str, written))}; logs for `inspect view --log-dir {options.out / 'logs'}`")
     return 1 if options.fail_on in [verdict.finding for verdict in found.verdicts] else 0
+
+
+def survey(options: Namespace) -> int:
+    from rich.console import Console
+
+    from turncoat.survey import run as surveys
+    from turncoat.survey.words import told
+
+    question, saved = surveys.check(
+        surveys.Question(
+            options.env, options.model, options.episodes, options.first_seed, options.vecnormalize, options.view,
+            options.sibling, options.algorithm,
+        )
+    )  # fmt: skip
+    ask_to_unpickle([path for path in (options.model, options.vecnormalize) if path], options.trust_files)
+    with Console(stderr=True).status("") as status:  # on a terminal only
+        report = surveys.survey(question, saved, lambda what: status.update(f"{question.environment}: {what}"))
+    print(as_json(asdict(report)) if options.json else "\n".join(told(report)))
+    return 0
+
+
+def ask_to_unpickle(paths: Sequence[Path], trusted: bool) -> None:
+    """Raises TurncoatError where the user does not want it, or cannot be asked."""
+    files = " and ".join(map(str, paths))
+    if trusted:
+        return
+    if not sys.stdin.isatty():
+        raise TurncoatError(f"{files}: loading unpickles, which can run any code; give --trust-files if you trust them")
+    print(f"Loading {files} unpickles, which can run any code. Load? [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise TurncoatError("nothing was loaded")
 
 
 def check(options: Namespace) -> int:

@@ -15,6 +15,7 @@ AT_ONCE = 20  # episodes side by side
 MOST_STEPS = 10_000  # of an episode that its environment does not end
 
 Env = gym.Env[Any, Any]  # of whatever observations
+Begin = Callable[[int], tuple[Env, Any]]  # of a seed: an environment and its first observation
 Observations = np.ndarray | dict[str, np.ndarray]
 
 
@@ -58,14 +59,13 @@ class AtRandom:
         return np.zeros((len(some), self.actions))
 
 
-def play(acts: Acts, begin: Callable[[int], tuple[Env, Any]], n: int, seed: int) -> list[Episode]:
-    """n episodes. `begin`: of a seed, an environment and its first observation. Episode i has seed + i, of the level
-    and of the actions."""
+def play(acts: Acts, begin: Begin, n: int, seed: int) -> list[Episode]:
+    """n episodes. Episode i has seed + i, of its level and of its actions."""
     seeds = range(seed, seed + n)
     return [episode for i in range(0, n, AT_ONCE) for episode in play_side_by_side(acts, begin, seeds[i : i + AT_ONCE])]
 
 
-def play_side_by_side(acts: Acts, begin: Callable[[int], tuple[Env, Any]], seeds: Sequence[int]) -> list[Episode]:
+def play_side_by_side(acts: Acts, begin: Begin, seeds: Sequence[int]) -> list[Episode]:
     noise = [np.random.default_rng([seed, 13]) for seed in seeds]
     begun = [begin(seed) for seed in seeds]
     envs, seen = [env for env, _ in begun], [first for _, first in begun]
