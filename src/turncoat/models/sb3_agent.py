@@ -50,13 +50,13 @@ def read(path: Path) -> SavedPolicy:
         with zipfile.ZipFile(path) as archive:
             data = json.loads(archive.read("data"))
             version = archive.read("_stable_baselines3_version").decode()
-        kind, home = data["action_space"][":type:"], data["policy_class"]["__module__"]
+        kind, home = data["action_space"][":type:"].strip("<'>").split(".")[-1], data["policy_class"]["__module__"]
     except OSError as error:
         raise TurncoatError(f"{path} cannot be read: {error.strerror or error}") from None
     except (zipfile.BadZipFile, KeyError, TypeError, ValueError):
         raise TurncoatError(f"{path} is not a .zip that stable-baselines3 has saved") from None
-    if "Discrete'" not in kind or "MultiDiscrete" in kind:
-        raise TurncoatError(f"{path}: its actions are {kind.split('.')[-1]}; only discrete actions can be surveyed")
+    if kind != "Discrete":
+        raise TurncoatError(f"{path}: its actions are a {kind}; only those of a Discrete space can be surveyed")
     theirs = home.startswith("sb3_contrib")  # whose algorithms have the same settings and other policies
     told = [name for name, setting in TOLD_BY.items() if setting in data and not theirs]
     return SavedPolicy(path, told[0] if told else "", version)

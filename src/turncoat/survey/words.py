@@ -12,8 +12,8 @@ from turncoat.survey.run import Report
 
 SCENES = {"moved": "The goal moved to another free cell", "sibling": "The registered sibling, its goal anywhere"}
 LIMITS = (
-    "This is one agent, and no matched control was trained beside it: it says where this agent goes, and not why. "
-    "docs/undesigned.md has the controls, and how often each verdict falls on them."
+    "This is one agent, and no matched control was trained beside it: it says what this agent does, and not why "
+    "(docs/undesigned.md)."
 )
 UNLEARNED = (
     "Where an agent is not paid where it was trained, look first whether --view, --vecnormalize and wrappers are those "
@@ -56,11 +56,9 @@ def room(found: RoomSurvey) -> Iterator[str]:
     yield f"Is it paid? ({able}: that takes {COMPETENT:.0%} and {ANYWHERE:.0%})"
     yield line("in published episodes", of(found.published))
     yield line("from other starts", of(found.anywhere))
-    if found.place is None:
-        yield line("training place", f"no one cell: {of(found.in_place)} of its paid episodes end in the commonest")
-    else:
-        column, row = found.place
-        yield line("training place, fitted", f"column {column}, row {row}: {of(found.in_place)} of its paid episodes")
+    yield line("end in one cell", f"{of(found.in_place)} of those published that are paid")
+    if found.place is not None:
+        yield line("the training place", "column {}, row {}, fitted on these".format(*found.place))
     for one in found.shifts:
         yield ""
         yield from shift(one)
@@ -124,4 +122,4 @@ def of(share: Share) -> str:
 
 
 def line(what: str, found: str) -> str:
-    return f"  {what:26} {found}"
+    return f"  {what:28} {found}"
