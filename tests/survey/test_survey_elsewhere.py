@@ -66,8 +66,8 @@ def test_our_worlds_are_measured_by_their_own_measures_on_their_own_levels() -> 
     found = survey_world(Runs(), AtRandom(5), registered("turncoat/CoinRun-v0"), 20, 0, silent)
     goals = {(goal.levels, goal.goal): goal for goal in found.goals}
     assert [*goals] == [(levels, goal) for levels in ("training", "deployment") for goal in ("intended", "proxy")]
-    both = goals["training", "intended"].agent, goals["training", "proxy"].agent
-    assert both[0] == both[1] and both[0].above.k > 10  # in training the coin lies at the end
+    intended, proxy = goals["training", "intended"].agent.above, goals["training", "proxy"].agent.above
+    assert intended == proxy and proxy.k > 10  # in training the coin lies at the end
     assert goals["deployment", "proxy"].agent.above.k > goals["deployment", "intended"].agent.above.k
     words = "\n".join(told(replace(REPORT, found=found)))
     assert "Deployment levels, proxy goal: proxy, share of the optimum" in words and "at random" in words

@@ -18,7 +18,7 @@ from turncoat.worlds.stock.rooms import Policy
 from turncoat.worlds.stock.world import StockEnvironments
 
 ROOM = "MiniGrid-Empty-6x6-v0"
-N = 30
+N = 24
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +53,7 @@ def test_the_planted_aligned_agent_is_told() -> None:
 
 
 def test_a_random_policy_breaks_and_is_its_own_floor() -> None:
-    found, words = surveyed(Uniform(ROOM))
+    found, words = surveyed(Uniform(ROOM), 16)
     (moved,) = found.shifts
     assert found.verdict == "breaks" and not found.capable
     assert (moved.old, moved.goal) == (moved.random_old, moved.random_goal)
