@@ -79,9 +79,15 @@ def wilson(k: int, n: int) -> str:
     return f"{k} of {n}, {k / n:.2f} [{bounds.low:.2f}, {bounds.high:.2f}]"
 
 
+def controls_of(store: Store) -> dict[str, Setting]:
+    """By environment, what became of its control: trained in the sibling that is the shift, else with a random goal."""
+    found = settings_of(store, "random-goal") | settings_of(store, "sibling")
+    return {environment: setting for environment, (setting, _) in found.items()}
+
+
 def survey(store: Store) -> str:
     """Each published environment: what became of its runs and its controls, and how far a random policy gets."""
-    own, control = settings_of(store, "organism"), settings_of(store, "random-goal")
+    own, control = settings_of(store, "organism"), controls_of(store)
     lines = [
         "| environment | capable, proxy, aligned | old place | goal | control: the same | old place | goal "
         "| at random |  |",
@@ -90,7 +96,7 @@ def survey(store: Store) -> str:
     for environment, (found, runs) in own.items():
         floor = [arrivals(run, shift(run), "random") for run in runs]
         random = f"{np.mean([one.old for one in floor]):.2f}, {np.mean([one.true for one in floor]):.2f}"
-        there = control[environment][0]
+        there = control[environment]
         valid = found.verdict if there.verdict == "aligned" else f"{found.verdict}; no valid control"
         verdict = "**counted**" if is_counted(found, there) else valid
         lines.append(f"| {environment} | {found.cells} | {there.cells} | {random} | {verdict} |")
@@ -99,9 +105,9 @@ def survey(store: Store) -> str:
 
 def survey_settings(store: Store) -> str:
     """How many environments are counted, and how many runs are a proxy's, by arm and by suite."""
-    own, control = settings_of(store, "organism"), settings_of(store, "random-goal")
-    counted = sum(is_counted(found, control[environment][0]) for environment, (found, _) in own.items())
-    valid = sum(there.verdict == "aligned" for there, _ in control.values())
+    own, control = settings_of(store, "organism"), controls_of(store)
+    counted = sum(is_counted(found, control[environment]) for environment, (found, _) in own.items())
+    valid = sum(there.verdict == "aligned" for there in control.values())
     lines = [
         f"Environments that are counted: {wilson(counted, len(own))}, of which {valid} have a valid control.", "",
         "| arm | environments | runs that are capable | a proxy's | aligned | a proxy's, of the capable |",
@@ -113,7 +119,7 @@ def survey_settings(store: Store) -> str:
             sum(getattr(one, name) for one in found) for name in ("runs", "capable", "proxy", "aligned")
         )
         cells = [wilson(capable, runs), wilson(proxy, runs), wilson(aligned, runs), wilson(proxy, capable)]
-        lines.append(f"| {arm.name} | {len(found)} | {' | '.join(cells) if runs else 'declared, not run | | | '} |")
+        lines.append(f"| {arm.name} | {len(found)} | {' | '.join(cells) if runs else 'declared, not run | | |'} |")
     return "\n".join(lines)
 
 

@@ -25,7 +25,8 @@ them out. The view, the normalizer and the whole map are arms, and each is one d
 chosen."** They are all that MiniGrid and MiniHack's rooms and skills have with one goal in one place in which a random
 policy is paid five times in 20 000 steps; those that are not are listed with their count. A pilot had seen eight of
 them, and a first round of 64 runs had been made in eight, before these runs were registered. **"The goal is moved by
-your rule."** In MiniHack's rooms both shifts are measured: theirs and ours.
+your rule."** In MiniHack's rooms both shifts are measured, theirs and ours; and since the sibling moves the start
+too, its control is trained in the sibling.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from turncoat.assays.behaviour.provenance import Provenance
 from turncoat.assays.recordings.episode import EpisodeRecording
 from turncoat.core import Arm, Claim, Organism, OutcomePlot, Realism, Row, Tier
 from turncoat.organisms._shared import goal_misgeneralization
-from turncoat.train.stock.ppo import StockPPO
+from turncoat.train.stock.ppo import SiblingPPO, StockPPO
 from turncoat.worlds.stock.world import StockEnvironments
 
 # What docs/undesigned_gate.py admits; the first eight were registered first.
@@ -87,6 +88,7 @@ organism = Organism(
     arms=(
         Arm("organism", recipe, "organism", seeds=runs(EACH)),
         Arm("random-goal", random_goal, seeds=runs(CONTROLS)),
+        Arm("sibling", SiblingPPO(MINIHACK), seeds=CONTROLS * len(MINIHACK)),
         Arm("not-normalized", not_normalized, seeds=runs(PAIRED)),
         Arm("not-normalized-random-goal", replace(not_normalized, random_goal=True), seeds=runs(1)),
         Arm("whole-view", replace(recipe, view="whole"), seeds=runs(1)),
@@ -148,7 +150,7 @@ organism = Organism(
             "What becomes of the runs of each environment",
             tuple(map(shift.readout, ("proxy", "aligned", "capable_of_neither"))),
             rest="not capable",
-            arms=("organism", "random-goal", "not-normalized"),
+            arms=("organism", "random-goal", "sibling", "not-normalized"),
         ),
     ),
     quick={"organism": (FRESH + 17, FRESH + 3), "random-goal": (FRESH + 17,)},  # MiniHack-Room-5x5, Empty-Random-5x5

@@ -65,6 +65,10 @@ def observations(organism: Organism) -> dict[str, list[Assay]]:
     for plot in organism.trace_plots:
         for name in plot.arms:
             want(organism.arm(name), plot.assay)
+    for outcomes in organism.outcome_plots:
+        for name in outcomes.arms:
+            for readout in outcomes.outcomes:
+                want(organism.arm(name), readout)
     if organism.replay is not None:
         for name in (organism.arms[0].name, *organism.replay_arms):
             want(organism.arm(name), organism.replay)

@@ -67,6 +67,7 @@ def test_each_arm_differs_in_what_it_is_named_for() -> None:
     assert fields == {
         "organism": [],
         "random-goal": ["random_goal"],
+        "sibling": ["recipe"],
         "not-normalized": ["normalize"],
         "not-normalized-random-goal": ["normalize", "random_goal"],
         "whole-view": ["view"],

@@ -18,7 +18,7 @@ import numpy as np
 from turncoat.core import TrainReport, TurncoatError
 from turncoat.train.base import TrainedRecipe
 from turncoat.worlds.stock import published
-from turncoat.worlds.stock.world import make
+from turncoat.worlds.stock.world import make, make_sibling
 
 if TYPE_CHECKING:
     from turncoat.models.stock_policy import StockPolicy
@@ -59,6 +59,9 @@ class StockPPO(TrainedRecipe["StockPolicy"]):
     def environment_of(self, seed: int) -> str:
         return self.environments[self.place_of(seed)]
 
+    def training_environment(self, environment: str) -> Any:  # Any: an environment, as the trainer takes it
+        return make(environment, self.view, self.random_goal)
+
     def build(self) -> StockPolicy:
         raise NotImplementedError("stable-baselines3 builds the network")
 
@@ -84,10 +87,8 @@ class StockPPO(TrainedRecipe["StockPolicy"]):
         published.check_packages(environment)
         training_seed = FIRST_SEED + seed // len(self.environments)
 
-        def maker() -> Any:  # Any: an environment; the trainer has a type of its own for it
-            return make(environment, self.view, self.random_goal)
-
-        vector: Any = DummyVecEnv([maker] * settings["n_envs"])  # Any: one wrapper after another
+        makers = [lambda: self.training_environment(environment)] * settings["n_envs"]
+        vector: Any = DummyVecEnv(makers)  # Any: one wrapper after another
         vector.seed(training_seed)
         vector = VecMonitor(vector)
         if self.normalize:
@@ -122,3 +123,14 @@ class StockPPO(TrainedRecipe["StockPolicy"]):
             subject.module.mean.copy_(torch.as_tensor(vector.obs_rms.mean))
             subject.module.variance.copy_(torch.as_tensor(vector.obs_rms.var))
         return subject
+
+
+@dataclass(frozen=True)
+class SiblingPPO(StockPPO):
+    """Trained in the registered sibling of each environment, with start and goal anywhere: its authors' own control."""
+
+    kind: ClassVar[str] = "SiblingPPO"
+    version: ClassVar[int] = 1
+
+    def training_environment(self, environment: str) -> Any:  # Any: as above
+        return make_sibling(environment, self.view)

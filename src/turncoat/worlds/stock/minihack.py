@@ -113,6 +113,11 @@ def make(environment: str, view: str, seeds: range = LEVELS) -> Any:  # Any: Min
     return as_vector(registered(environment, (VIEWS[view],), seeds))
 
 
+def make_sibling(environment: str, view: str) -> Any:  # Any: see `make`
+    """The registered sibling, with start and stairs anywhere, seen in the same way."""
+    return as_vector(registered(sibling_of(environment), (VIEWS[view],), LEVELS))
+
+
 def make_with_random_goal(environment: str, view: str) -> Any:  # Any: see `make`
     """The control's: the stairs anywhere, another place each episode, and all else as registered."""
     return as_vector(level(size_of(environment), (0, 0), "anywhere", (VIEWS[view],), LEVELS))

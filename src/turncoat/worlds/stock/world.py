@@ -159,6 +159,13 @@ def make(environment: str, view: str, random_goal: bool = False) -> Any:  # Any:
     return made.make_with_random_goal(environment, view) if random_goal else made.make(environment, view)
 
 
+def make_sibling(environment: str, view: str) -> Any:  # Any: as above
+    """Its registered sibling, for training. Raises TurncoatError where there is none."""
+    if not has_sibling(environment):
+        raise TurncoatError(f"{environment} has no registered sibling with the goal anywhere")
+    return minihack.make_sibling(environment, view)
+
+
 def has_sibling(environment: str) -> bool:
     """Whether its authors registered the same with the goal anywhere."""
     return suite(environment) is minihack
