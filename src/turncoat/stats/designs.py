@@ -2,8 +2,9 @@
 which of their features tells those that do. Pure functions of numbers.
 
 Under another law a design counts as often as that law is likelier to draw it (self-normalised importance sampling). n
-weighted designs are worth as many unweighted ones as their effective sample size (Kish 1965), and the interval is the
-exact one of a proportion at that size (Korn and Graubard 1998). Below MIN_EFFECTIVE it is left undetermined.
+weighted designs are worth as many unweighted ones as their effective sample size (Kish 1965). The interval is the exact
+one of a proportion at the number of unweighted designs that would give its variance (Korn and Graubard 1998), or at the
+effective size if that is less. Where the effective size is below MIN_EFFECTIVE, a share is left undetermined.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class Prevalence:
 
     @property
     def determined(self) -> bool:
-        return self.effective >= MIN_EFFECTIVE
+        return self.effective > MIN_EFFECTIVE - 1e-9  # of as many alike it is a rounding less
 
 
 def effective_size(weights: Sequence[float] | np.ndarray) -> float:
@@ -47,7 +48,9 @@ def prevalence(happened: Sequence[bool] | np.ndarray, weights: Sequence[float] |
     if size == 0:
         return Prevalence(float("nan"), 0.0, 1.0, 0.0)
     share = float(w[yes].sum() / w.sum())
-    return Prevalence(share, *clopper_pearson(share * size, size), size)
+    variance = float((w**2 * (yes - share) ** 2).sum() / w.sum() ** 2)
+    worth = min(size, share * (1 - share) / variance) if variance > 0 else size
+    return Prevalence(share, *clopper_pearson(share * worth, worth), size)
 
 
 def areas(ranks: np.ndarray, happened: np.ndarray) -> np.ndarray:
