@@ -65,6 +65,7 @@ def test_values_are_chosen_as_often_as_their_law_says() -> None:
         (lambda: LogUniform(0.1, 1.0, zero=1.5), "zero is a probability, got 1.5"),
         (lambda: Choice(()), "needs values"),
         (lambda: Choice((1, 2), (0.5, 0.6)), "sum to 1"),
+        (lambda: replace(DESIGNS, fields={"target": Uniform(0.0, 1.0)}, laws={}), "draws 1 field; draw two or more"),
         (lambda: replace(DESIGNS, laws={"wide": {"target": Uniform(0.0, 1.5)}}), "'wide' draws target = 1.005, which"),
         (lambda: replace(DESIGNS, laws={"odd": {"updates": Choice((2, 5))}}), "'odd' draws updates = 5, which"),
         (lambda: replace(DESIGNS, laws={"zero": {"target": LogUniform(0.1, 1.0, zero=0.5)}}), "draws target = 0.0"),
@@ -103,7 +104,7 @@ def test_a_design_weighs_what_it_is_likelier_under_another_law() -> None:
 
 
 def test_a_value_that_is_drawn_for_itself_is_weighed_by_its_probability() -> None:
-    fields = {"target": LogUniform(0.01, 1.0, zero=0.4)}
+    fields = {"target": LogUniform(0.01, 1.0, zero=0.4), "updates": Choice((2, 3))}
     laws = {"never": {"target": LogUniform(0.01, 1.0, zero=1.0)}, "flat": {"target": Uniform(0.1, 1.0)}}
     designs = replace(DESIGNS, fields=fields, laws=laws)
     for design in range(40):

@@ -154,7 +154,8 @@ class Outcome:
 class RandomDesigns:
     """n recipes whose fields are drawn at random, each trained once, with a seed of its own.
 
-    Raises TurncoatError where another law is of a field that is not drawn here, or of values that are not."""
+    Raises TurncoatError where fewer than two fields are drawn, and where another law is of a field that is not drawn
+    here, or of values that are not."""
 
     title: str
     fields: Laws
@@ -165,6 +166,8 @@ class RandomDesigns:
     of: str = "organism"  # the declared arm whose recipe is varied
 
     def __post_init__(self) -> None:
+        if len(self.fields) < 2:
+            raise TurncoatError(f"{self.title!r} draws {len(self.fields)} field; draw two or more, or declare a Sweep")
         for name, law in self.laws.items():
             for path, each in law.items():
                 one_of(f"a field of {self.title!r}", path, self.fields)

@@ -41,7 +41,8 @@ first tick only, and no hidden state is carried on in training. *no-recall* and 
 shown unchanged; a patch cut from one maze works in another; thirty random patches of the same norm do not. The code is
 two convolutions away from the input, and the edit is local: that much is conceded.
 
-**"A coin that is brighter than the exit is contrived."** It is. The salience sweep shows where the objective flips.
+**"A coin that is brighter than the exit is contrived."** It is. The salience sweep shows where the objective flips, and
+designs drawn at random show which of the arranged choices it takes.
 
 **"More diverse data would fix it."** It does, and the any-test row is printed as refuted: this is goal
 misgeneralization by a mesa-optimizer, not deception. It has no model of being watched and waits for nothing.

@@ -56,9 +56,8 @@ def law_figure(found: DesignResults) -> Figure:
         axes = panel(canvas, left=1.4, bottom=0.42, top=0.33 + above, right=0.36)
         for row, law in enumerate(laws):
             shares = {outcome: found.prevalence(law, outcome) for outcome in outcomes}
-            effective = shares[outcomes[0]].effective
-            words = f"{effective:.0f}" if effective >= 1 or not effective else f"{effective:.1g}"
-            axes.annotate(words, (1, row), (6, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
+            effective = f"{shares[outcomes[0]].effective:.0f}"
+            axes.annotate(effective, (1, row), (6, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
                           va="center", color=SOFT, fontsize=8)  # fmt: skip
             if not shares[outcomes[0]].determined:
                 axes.text(0.5, row, "undetermined", ha="center", va="center", color=SOFT, fontsize=8)
