@@ -68,7 +68,7 @@ def test_a_planted_predictor_is_found_and_others_are_silent() -> None:
     assert found == 200 and false / 200 <= 0.09
 
 
-def test_nothing_is_predicted_of_what_always_or_never_happens() -> None:
-    for yes in (np.ones(9, bool), np.zeros(9, bool)):
-        ((area, p),) = predictors(np.arange(9.0)[None], yes)
+def test_nothing_is_predicted_of_what_always_or_never_happens_or_of_a_few() -> None:
+    for yes in (np.ones(12, bool), np.zeros(12, bool), np.arange(9) > 4):
+        ((area, p),) = predictors(np.arange(float(len(yes)))[None], yes)
         assert math.isnan(area) and p == 1

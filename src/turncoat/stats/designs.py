@@ -67,10 +67,11 @@ def predictors(
     """For each feature [F, n]: its area under the ROC curve, and a p-value that holds for all of them together.
 
     p is the share of permutations of the outcome, this one included, in which the area of any feature is as far from a
-    half (Westfall and Young 1993, single step). NaN and 1 where it happened to all or none.
+    half (Westfall and Young 1993, single step). NaN and 1 where it happened to all or none, or designs are fewer than
+    MIN_EFFECTIVE.
     """
     yes = np.asarray(happened, bool)
-    if not 0 < yes.sum() < len(yes):
+    if len(yes) < MIN_EFFECTIVE or yes.all() or not yes.any():
         return [(float("nan"), 1.0)] * len(features)
     ranks = stats.rankdata(features, axis=1)
     found = areas(ranks, yes[None])[:, 0]

@@ -110,7 +110,8 @@ def scatter_figure(results: OrganismResults, found: DesignResults, outcome: str)
         legend_above(canvas, axes, 2)
         counts = ", ".join(f"{label} {int(which.sum())}" for label, which, _ in groups)
         areas = "; ".join(f"{field_words(path)} {number(area)} (p {p:.2g})" for path, (area, p) in told.items())
-        areas = areas if yes.any() and not yes.all() else "none, since all or no designs have it"
+        if not np.isfinite(told[first][0]):
+            areas = "none, since designs are too few, or all or none have it"
         svg = as_svg(canvas, found.designs.title + outcome, f"{found.designs.title}: {counts}. AUROC: {areas}.")
     return Figure(outcome.capitalize(), f"{found.counts()}. AUROC: {areas}.", svg)
 
