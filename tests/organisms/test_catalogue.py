@@ -104,7 +104,7 @@ def test_the_zoo_holds_what_the_arms_promise(organism: Organism) -> None:
         if not zoo.asked(organism, arm):
             continue
         assert len(set(zoo.seeds(organism, arm)) - apart) >= (arm.seeds or 5), arm.name
-        run = zoo.run(organism, arm, 0)
+        run = zoo.run(organism, arm, arm.seed or 0)
         if arm.role == "sweep":  # kept as what was observed of it
             assert run.dropped
         else:

@@ -18,6 +18,7 @@ from markupsafe import Markup
 from turncoat.core import Organism
 from turncoat.report.figures import (
     claim_figure,
+    design_figures,
     outcome_figure,
     phase_figure,
     sweep_figures,
@@ -48,6 +49,7 @@ def build(organisms: Sequence[Organism], store: Store, out: Path) -> Path:
     pages = []
     for organism in organisms:
         results = OrganismResults(organism, store)
+        random_designs = () if organism.random_designs is None else (organism.random_designs,)
         page = page_of(organism, store)
         pages.append(page)
         html = environment.get_template("page.html.j2").render(
@@ -63,6 +65,7 @@ def build(organisms: Sequence[Organism], store: Store, out: Path) -> Path:
                 *((plot.title, [outcome_figure(results, plot)]) for plot in organism.outcome_plots),
                 *((sweep.title, sweep_figures(results, sweep)) for sweep in organism.sweeps),
                 *((diagram.title, [phase_figure(results, diagram)]) for diagram in organism.phase_diagrams),
+                *((designs.title, design_figures(results, designs)) for designs in random_designs),
             ],
             plots=[
                 *(figure for plot in organism.trace_plots for figure in trace_figures(results, plot)),
