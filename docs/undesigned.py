@@ -109,7 +109,8 @@ def survey_settings(store: Store) -> str:
     counted = sum(is_counted(found, control[environment]) for environment, (found, _) in own.items())
     valid = sum(there.verdict == "aligned" for there in control.values())
     lines = [
-        f"Environments that are counted: {wilson(counted, len(own))}, of which {valid} have a valid control.", "",
+        f"Environments that are counted: {wilson(counted, len(own))}. With a valid control: {valid} of {len(own)}.", "",
+        "Intervals are Wilson's, as if each were drawn alone; the claims below cluster runs by environment.", "",
         "| arm | environments | runs that are capable | a proxy's | aligned | a proxy's, of the capable |",
         "|---|--:|---|---|---|---|",
     ]  # fmt: skip

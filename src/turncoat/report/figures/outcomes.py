@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 import numpy as np
+from matplotlib.patches import Patch
 
 from turncoat.core import Arm, OutcomePlot
 from turncoat.report.figures.style import INK, Figure, as_svg, canvas_of_size, panel, style
@@ -32,14 +33,16 @@ def outcome_figure(results: OrganismResults, plot: OutcomePlot) -> Figure:
             begin = np.zeros(len(names))
             for part, colour in zip(range(len(parts)), [*COLOURS[: len(parts) - 1], "white"], strict=True):
                 shares = np.array([share(clusters.get(name), part) for name in names])
-                axes.barh(names, shares, left=begin, color=colour, ec=INK, lw=0.4, height=0.74, label=parts[part])
+                there = shares > 0
+                where = np.flatnonzero(there)
+                axes.barh(where, shares[there], left=begin[there], color=colour, ec=INK, lw=0.4, height=0.74)
                 begin += shares
             axes.set(xlim=(0, 1), xticks=(0, 0.5, 1), xlabel="share of runs", ylim=(len(names) - 0.4, -0.6))
-            if place:
-                axes.set_yticks([])
+            axes.set_xticklabels(("0", "½", "1"))
+            axes.set_yticks([] if place else range(len(names)), labels=[] if place else names)
             axes.set_title(f"{arm}, {sum(map(Counter.total, clusters.values()))} runs", fontsize=8.5, loc="left")
-            handles = axes.get_legend_handles_labels()
-        canvas.legend(*handles, loc="lower left", ncols=len(parts), frameon=False)
+        handles = [Patch(fc=colour, ec=INK, lw=0.4) for colour in (*COLOURS[: len(parts) - 1], "white")]
+        canvas.legend(handles, parts, loc="lower left", ncols=len(parts), frameon=False)
         said = "; ".join(f"{arm}: {words(clusters, parts)}" for arm, clusters in drawn.items())
         svg = as_svg(canvas, plot.title, f"{plot.title}. {said}")
     without = [name for name in plot.arms if name not in drawn]
