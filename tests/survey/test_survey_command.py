@@ -33,12 +33,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from turncoat.worlds.stock.world import make
 
     folder = tmp_path_factory.mktemp("agents")
-    A2C("MlpPolicy", make(ROOM, "egocentric"), device="cpu").save(folder / "egocentric.zip")
-    A2C("MlpPolicy", make("MiniGrid-Empty-6x6-v0", "whole"), device="cpu").save(folder / "whole.zip")
-    A2C("MlpPolicy", make("MiniGrid-LavaGapS7-v0", "whole"), device="cpu").save(folder / "either.zip")
-    A2C("MlpPolicy", gym.make("CartPole-v1"), device="cpu").save(folder / "cart.zip")
-    A2C("MultiInputPolicy", gym.make("turncoat/CoinRun-v0"), device="cpu").save(folder / "coin.zip")
-    SAC("MlpPolicy", gym.make("Pendulum-v1"), buffer_size=10, device="cpu").save(folder / "pendulum.zip")
+    A2C("MlpPolicy", make(ROOM, "egocentric"), device="cpu", seed=0).save(folder / "egocentric.zip")
+    A2C("MlpPolicy", make("MiniGrid-Empty-6x6-v0", "whole"), device="cpu", seed=0).save(folder / "whole.zip")
+    A2C("MlpPolicy", make("MiniGrid-LavaGapS7-v0", "whole"), device="cpu", seed=0).save(folder / "either.zip")
+    A2C("MlpPolicy", gym.make("CartPole-v1"), device="cpu", seed=0).save(folder / "cart.zip")
+    A2C("MultiInputPolicy", gym.make("turncoat/CoinRun-v0"), device="cpu", seed=0).save(folder / "coin.zip")
+    SAC("MlpPolicy", gym.make("Pendulum-v1"), buffer_size=10, device="cpu", seed=0).save(folder / "pendulum.zip")
     (folder / "text.zip").write_text("not a zip")
     return folder
 

@@ -94,14 +94,13 @@ def work(options: Namespace, observe: bool, only_trained: bool = False) -> int:
 
     organism, store = load(options.name), open_store(options.store, new=not only_trained)
     arms = tuple(arm_of(organism, name).name for name in options.arm)
+    chosen = quick_runs(organism) if options.quick else []
     if options.limit is not None:
         organism = smoke(organism, options.limit)
         store = Store(options.store / "smoke")
     store.remember(organism.name, options.name)
     if options.quick:
-        jobs = [
-            job for arm, seed in quick_runs(organism) for job in plan(options.name, organism, store, 1, seed, (arm,))
-        ]
+        jobs = [job for arm, seed in chosen for job in plan(options.name, organism, store, 1, seed, (arm,))]
     else:
         jobs = plan(options.name, organism, store, options.seeds, options.first_seed, arms, observe, options.limit)
     if only_trained:
