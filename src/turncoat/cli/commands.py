@@ -134,7 +134,7 @@ def print_runs(organism: Organism, store: Store) -> None:
         for assay in assays.values():
             if (traces := run.traces(assay)) is not None:
                 for readout in map(assay.readout, assay.readouts()):
-                    print(f"  {readout.name:14} {readout.estimate(traces):5.2f}  {readout.description}")
+                    print(f"  {readout.name:18} {readout.estimate(traces):5.2f}  {readout.description}")
     print(f"\nThese are single runs; `turncoat judge {organism.name}` judges the claims on all of them.")
 
 
