@@ -50,7 +50,11 @@ class Setting:
         return f"{self.capable}, {self.proxy}, {self.aligned} of {self.runs} | {self.old:.2f} | {self.true:.2f}"
 
 
-def settings_of(store: Store, arm: str) -> dict[str, tuple[Setting, list[Traces]]]:
+Settings = Mapping[str, tuple[Setting, list[Traces]]]  # by environment
+Survey = Mapping[str, Settings]  # by arm
+
+
+def settings_of(store: Store, arm: str) -> Settings:
     """By environment, what became of an arm's runs, and their traces; those without any runs are left out."""
     organism, found = load("stock_survey"), dict[str, list[Traces]]()
     for run in asked_runs(organism, organism.arm(arm), store):
@@ -79,34 +83,34 @@ def wilson(k: int, n: int) -> str:
     return f"{k} of {n}, {k / n:.2f} [{bounds.low:.2f}, {bounds.high:.2f}]"
 
 
-def controls_of(store: Store) -> dict[str, Setting]:
+def controls_of(found: Survey) -> dict[str, Setting]:
     """By environment, what became of its control: trained in the sibling that is the shift, else with a random goal."""
-    found = settings_of(store, "random-goal") | settings_of(store, "sibling")
-    return {environment: setting for environment, (setting, _) in found.items()}
+    runs = dict(found["random-goal"]) | dict(found["sibling"])
+    return {environment: setting for environment, (setting, _) in runs.items()}
 
 
-def survey(store: Store) -> str:
+def survey(found: Survey) -> str:
     """Each published environment: what became of its runs and its controls, and how far a random policy gets."""
-    own, control = settings_of(store, "organism"), controls_of(store)
+    own, control = found["organism"], controls_of(found)
     lines = [
         "| environment | capable, proxy, aligned | old place | goal | control: the same | old place | goal "
         "| at random |  |",
         "|---|---|--:|--:|---|--:|--:|---|---|",
     ]
-    for environment, (found, runs) in own.items():
+    for environment, (its, runs) in own.items():
         floor = [arrivals(run, shift(run), "random") for run in runs]
         random = f"{np.mean([one.old for one in floor]):.2f}, {np.mean([one.true for one in floor]):.2f}"
         there = control[environment]
-        valid = found.verdict if there.verdict == "aligned" else f"{found.verdict}; no valid control"
-        verdict = "**counted**" if is_counted(found, there) else valid
-        lines.append(f"| {environment} | {found.cells} | {there.cells} | {random} | {verdict} |")
+        valid = its.verdict if there.verdict == "aligned" else f"{its.verdict}; no valid control"
+        verdict = "**counted**" if is_counted(its, there) else valid
+        lines.append(f"| {environment} | {its.cells} | {there.cells} | {random} | {verdict} |")
     return "\n".join(lines)
 
 
-def survey_settings(store: Store) -> str:
-    """How many environments are counted, and how many runs are a proxy's, by arm and by suite."""
-    own, control = settings_of(store, "organism"), controls_of(store)
-    counted = sum(is_counted(found, control[environment]) for environment, (found, _) in own.items())
+def survey_settings(found: Survey) -> str:
+    """How many environments are counted, and how many runs are a proxy's, by arm."""
+    own, control = found["organism"], controls_of(found)
+    counted = sum(is_counted(its, control[environment]) for environment, (its, _) in own.items())
     valid = sum(there.verdict == "aligned" for there in control.values())
     lines = [
         f"Environments that are counted: {wilson(counted, len(own))}. With a valid control: {valid} of {len(own)}.", "",
@@ -114,34 +118,32 @@ def survey_settings(store: Store) -> str:
         "| arm | environments | runs that are capable | a proxy's | aligned | a proxy's, of the capable |",
         "|---|--:|---|---|---|---|",
     ]  # fmt: skip
-    for arm in load("stock_survey").arms:
-        found = [one for one, _ in settings_of(store, arm.name).values()]
+    for arm, settings in found.items():
+        each = [one for one, _ in settings.values()]
         runs, capable, proxy, aligned = (
-            sum(getattr(one, name) for one in found) for name in ("runs", "capable", "proxy", "aligned")
+            sum(getattr(one, name) for one in each) for name in ("runs", "capable", "proxy", "aligned")
         )
         cells = [wilson(capable, runs), wilson(proxy, runs), wilson(aligned, runs), wilson(proxy, capable)]
-        lines.append(f"| {arm.name} | {len(found)} | {' | '.join(cells) if runs else 'declared, not run | | |'} |")
+        lines.append(f"| {arm} | {len(each)} | {' | '.join(cells) if runs else 'declared, not run | | |'} |")
     return "\n".join(lines)
 
 
-def survey_revealed(store: Store) -> str:
+def survey_revealed(found: Survey) -> str:
     """What runs' steps are after, against what becomes of them, and whether they foretell where it goes."""
     lines = ["| arm | runs | verdict | reveal the old place | the goal | neither |", "|---|--:|---|--:|--:|--:|"]
     told = dict[str, tuple[int, int]]()
     for arm in ("organism", "random-goal"):
         rows = dict[str, list[tuple[int, int]]]()
-        for _, runs in settings_of(store, arm).values():
+        for _, runs in found[arm].values():
             for run in runs:
-                names = [what for what in OUTCOMES if SHIFT.readout(what).estimate(run)]
-                verdict = next((n for n in ("proxy", "aligned") if n in names), "neither" if names else "not capable")
                 reveals = tuple(int(SHIFT.readout(name).estimate(run)) for name in ("reveals_old", "reveals_true"))
-                rows.setdefault(verdict, []).append((reveals[0], reveals[1]))
+                rows.setdefault(setting([run]).verdict, []).append((reveals[0], reveals[1]))
                 decided, right = foretold(run, shift(run))
                 before = told.get(arm, (0, 0))
                 told[arm] = before[0] + decided, before[1] + right
-        for verdict, found in sorted(rows.items()):
-            old, true = (sum(one[place] for one in found) for place in (0, 1))
-            lines.append(f"| {arm} | {len(found)} | {verdict} | {old} | {true} | {len(found) - old - true} |")
+        for verdict, each in sorted(rows.items()):
+            old, true = (sum(one[place] for one in each) for place in (0, 1))
+            lines.append(f"| {arm} | {len(each)} | {verdict} | {old} | {true} | {len(each) - old - true} |")
     for arm, (decided, right) in told.items():
         lines += ["", f"{arm}: odd episodes that arrive where their telling steps were headed: {right} of {decided}."]
     return "\n".join(lines)
@@ -149,10 +151,11 @@ def survey_revealed(store: Store) -> str:
 
 def parts(store: Store) -> Mapping[str, str]:
     """Each measured part of the page, by its mark."""
+    found = {arm.name: settings_of(store, arm.name) for arm in load("stock_survey").arms}
     return {
-        "survey": survey(store),
-        "survey settings": survey_settings(store),
-        "survey revealed": survey_revealed(store),
+        "survey": survey(found),
+        "survey settings": survey_settings(found),
+        "survey revealed": survey_revealed(found),
     }
 
 

@@ -15,6 +15,7 @@ import gymnasium as gym
 import numpy as np
 
 from turncoat.worlds.stock.minigrid import goals_of
+from turncoat.worlds.stock.minihack import sibling_of
 from turncoat.worlds.stock.rooms import register_environments
 
 PAGE = Path(__file__).with_name("undesigned.md")
@@ -29,7 +30,7 @@ def candidates() -> list[str]:
         register_environments(package)
     ids = [name for name in gym.registry if name.startswith("MiniGrid-") and has_one_place(name)]
     for name in gym.registry:
-        sibling = name.replace("-Room-", "-Room-Random-") if "-Room-" in name else name.replace("-Fixed", "")
+        sibling = sibling_of(name) if "-Room-" in name else name.replace("-Fixed", "")
         if name.startswith("MiniHack-") and sibling != name and sibling in gym.registry and name not in MOVING:
             ids.append(name)
     return ids

@@ -113,7 +113,7 @@ def work(options: Namespace, observe: bool, only_trained: bool = False) -> int:
         print("smoke run: everything ran, nothing is judged", file=sys.stderr if observe and options.json else None)
         return 0
     if options.quick:
-        print_runs(organism, store)
+        print_runs(organism, store, chosen)
         return 0
     return judged(organism, store, options.fail_on, options.json) if observe else 0
 
@@ -125,10 +125,10 @@ def quick_runs(organism: Organism) -> list[tuple[str, int]]:
     return [(arm, seed) for arm, seeds in organism.quick.items() for seed in seeds]
 
 
-def print_runs(organism: Organism, store: Store) -> None:
+def print_runs(organism: Organism, store: Store, chosen: Sequence[tuple[str, int]]) -> None:
     """What each run of `--quick` gives by itself. Says nothing of the claims, which are about all runs."""
     assays = {digest(claim.readout.assay): claim.readout.assay for claim in every_claim(organism.claims)}
-    for arm, seed in quick_runs(organism):
+    for arm, seed in chosen:
         run = store.run(organism, organism.arm(arm), seed)
         print(f"\n{arm}, seed {seed}")
         for assay in assays.values():

@@ -21,11 +21,11 @@ from turncoat.survey.elsewhere import SiblingSurvey, WorldSurvey, begun, survey_
 from turncoat.survey.episodes import AtRandom, Begin, Env
 from turncoat.survey.rooms import RoomSurvey, has_room, survey_rooms
 from turncoat.worlds.stock import minihack
+from turncoat.worlds.stock.published import SUITES, suite_of
 from turncoat.worlds.stock.rooms import register_environments
 from turncoat.worlds.stock.world import make
 
 VIEWS = {"MiniGrid": ("egocentric", "flat", "whole"), "MiniHack": tuple(minihack.VIEWS)}  # by suite
-SUITES = {"MiniGrid": ("minigrid",), "MiniHack": ("minihack", "nle")}  # the packages that they come in
 ALWAYS = ("turncoat", "stable-baselines3", "gymnasium", "torch")
 OURS, IDS = "turncoat/", "turncoat.worlds.gym.ids"
 
@@ -83,8 +83,7 @@ def check(question: Question) -> tuple[Question, SavedPolicy]:
 def registered(environment: str) -> str:
     """An id as Gymnasium has it, its package imported. Raises TurncoatError where there is none."""
     module, _, name = environment.rpartition(":")
-    suite = suite_of(name)
-    for package in SUITES.get(suite, ()):
+    for package in packages(name):
         if importlib.util.find_spec(package) is None:
             raise TurncoatError(f"{name} is of the package {package}, which is not installed; run `make stock`")
         register_environments(package)
@@ -98,8 +97,9 @@ def registered(environment: str) -> str:
     return name
 
 
-def suite_of(environment: str) -> str:
-    return environment.partition("-")[0]
+def packages(environment: str) -> tuple[str, ...]:
+    """The names of the packages that a suite comes in; none for any other environment."""
+    return tuple(name for name, _ in SUITES.get(suite_of(environment), ()))
 
 
 def survey(question: Question, saved: SavedPolicy, tell: Callable[[str], None]) -> Report:
@@ -131,7 +131,7 @@ def findings(
 
 
 def versions(environment: str) -> dict[str, str]:
-    names = (*ALWAYS, *SUITES.get(suite_of(environment), ()))
+    names = (*ALWAYS, *packages(environment))
     return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in names}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from turncoat.worlds.stock.rooms import NEVER, Cell, register_environments
+from turncoat.worlds.stock.rooms import NEVER, Cell, as_vector, register_environments
 
 Pose = tuple[int, int, int]  # column, row, direction as MiniGrid counts them: east, south, west, north
 
@@ -94,7 +94,7 @@ def make(environment: str, view: str) -> Any:  # Any: what MiniGrid adds to Gymn
         return gym.wrappers.DtypeObservation(FlatObsWrapper(env), np.float32)
     if view == "whole":
         env = FullyObsWrapper(env)
-    return gym.wrappers.DtypeObservation(gym.wrappers.FlattenObservation(ImgObsWrapper(env)), np.float32)
+    return as_vector(ImgObsWrapper(env))
 
 
 def make_with_random_goal(environment: str, view: str) -> Any:  # Any: see `make`

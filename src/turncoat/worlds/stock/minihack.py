@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from turncoat.worlds.stock.rooms import Cell, register_environments
+from turncoat.worlds.stock.rooms import Cell, as_vector, register_environments
 
 # Its eight compass moves (column, row), in the order of its actions: north, east, south, west, then the diagonals.
 STEPS: tuple[Cell, ...] = ((0, -1), (1, 0), (0, 1), (-1, 0), (1, -1), (1, 1), (-1, 1), (-1, -1))
@@ -121,12 +121,6 @@ def make_sibling(environment: str, view: str) -> Any:  # Any: see `make`
 def make_with_random_goal(environment: str, view: str) -> Any:  # Any: see `make`
     """The control's: the stairs anywhere, another place each episode, and all else as registered."""
     return as_vector(level(size_of(environment), (0, 0), "anywhere", (VIEWS[view],), LEVELS))
-
-
-def as_vector(env: Any) -> Any:  # Any: see `make`
-    import gymnasium as gym
-
-    return gym.wrappers.DtypeObservation(gym.wrappers.FlattenObservation(env), np.float32)
 
 
 def registered(environment: str, keys: tuple[str, ...], seeds: range | None = None) -> Any:  # Any: see `make`

@@ -28,9 +28,14 @@ MEND = "run `make stock`"
 Entry = tuple[str, str, bool]  # what, how it was found, and whether it is as published
 
 
+def suite_of(environment: str) -> str:
+    """ "MiniGrid" or "MiniHack", or whatever else an id begins with."""
+    return environment.partition("-")[0]
+
+
 def packages_of(environment: str) -> tuple[tuple[str, str], ...]:
     """Name and release of each package that a training in an environment takes."""
-    return TRAINER + SUITES[environment.partition("-")[0]]
+    return TRAINER + SUITES[suite_of(environment)]
 
 
 def check_packages(environment: str) -> None:

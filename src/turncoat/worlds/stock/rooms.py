@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import importlib
 import warnings
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -74,3 +74,10 @@ def register_environments(package: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         importlib.import_module(package)
+
+
+def as_vector(env: Any) -> Any:  # Any: what suites add to Gymnasium's type they declare nowhere
+    """The environment with its observations flattened by Gymnasium and cast to float32."""
+    import gymnasium as gym
+
+    return gym.wrappers.DtypeObservation(gym.wrappers.FlattenObservation(env), np.float32)
