@@ -22,7 +22,8 @@ PACKAGE = "turncoat"
 WORDS = {  # a room's part on the way of a seed from recipe to verdict, or what it is to others
     "cli": "commands", "testing": "checks for authors", "audit": "products, on Inspect",
     "api": "functions", "runner": "plans, trains, observes",
-    "export": "policies as files", "report": "tables, figures, pages", "registration": "claims before their data",
+    "export": "policies as files", "survey": "a user's own agent",
+    "report": "tables, figures, pages", "registration": "claims before their data",
     "stats": "judges", "store": "runs and traces on disk", "organisms": "the catalogue",
     "assays": "observe and read out",
     "train": "recipes", "models": "networks", "products": "what others published", "worlds": "where subjects act",

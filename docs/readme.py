@@ -6,23 +6,25 @@ python docs/readme.py            rewrite what stands between the `measured` mark
 from __future__ import annotations
 
 import re
+import runpy
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from turncoat import registration
-from turncoat.assays.behaviour.goal_shift import GoalShift, arrivals, shift
 from turncoat.core import REGISTERED, ROW_BLOCKS, Block, Row, VerdictRow
 from turncoat.organisms import load, names
+from turncoat.report.designs import DesignResults, design_results, law_words, laws_words
+from turncoat.report.results import OrganismResults
 from turncoat.report.table import interval, markdown, markdown_details, markdown_mark
 from turncoat.runner.judge import Wanted, asked_runs, estimates, judge
 from turncoat.stats import mean_interval
 from turncoat.store import Store, zoo_path
 from turncoat.train.rl.ppo import TrainAttentionPPO
-from turncoat.train.stock.ppo import StockPPO
 
 ROOT = Path(__file__).parents[1]
+SURVEY = runpy.run_path(str(ROOT / "docs" / "undesigned.py"))
 PAGES = (
     ROOT / "README.md",
     ROOT / "docs" / "misgeneralization.md",
@@ -32,6 +34,7 @@ PAGES = (
     ROOT / "docs" / "products.md",
     ROOT / "docs" / "undesigned.md",
     ROOT / "docs" / "instruct.md",
+    ROOT / "docs" / "designs.md",
 )
 
 
@@ -131,7 +134,6 @@ def canonical(store: Store) -> str:
     return "\n".join(lines)
 
 
-SHIFT, OUTCOMES = GoalShift(), ("capable", "proxy", "aligned")
 PRODUCTS = (
     "magika", "vscode_languages", "langid_czech", "hatesonar", "magika_c", "langid_spanish", "langid_german",
     "silero_vad",
@@ -163,31 +165,45 @@ def products(verdicts: dict[str, list[VerdictRow]]) -> str:
     return "\n".join(lines)
 
 
-def survey(store: Store) -> str:
-    """Each published environment: what became of its runs, and how far a policy that acts at random gets."""
-    organism = load("stock_survey")
-    recipe = organism.arm("organism").recipe
-    assert isinstance(recipe, StockPPO)
-    lines = [
-        "| environment | arm | runs | capable | proxy | aligned | first at the old place | first at the goal "
-        "| the same, at random |",
-        "|---|---|--:|--:|--:|--:|--:|--:|---|",
-    ]
-    arms = ("organism", "random-goal")
-    runs = {name: [run.traces(SHIFT) for run in asked_runs(organism, organism.arm(name), store)] for name in arms}
-    for environment in recipe.environments:
-        for name in arms:
-            found = [one for one in runs[name] if one is not None and one["environment"][0] == environment]
-            if found:
-                counts = [sum(int(SHIFT.readout(what).estimate(one)) for one in found) for what in OUTCOMES]
-                shifted, floor = ([arrivals(one, shift(one), acts) for one in found] for acts in (None, "random"))
-                cells = [environment, name, len(found), *counts]
-                cells += [
-                    f"{np.mean([one.old for one in shifted]):.2f}",
-                    f"{np.mean([one.true for one in shifted]):.2f}",
-                ]
-                cells.append(f"{np.mean([one.old for one in floor]):.2f}, {np.mean([one.true for one in floor]):.2f}")
-                lines.append(f"| {' | '.join(map(str, cells))} |")
+def drawn(store: Store, name: str) -> DesignResults:
+    """The designs of an organism that were drawn at random, as far as they were run."""
+    organism = load(name)
+    assert organism.random_designs is not None
+    return design_results(OrganismResults(organism, store), organism.random_designs)
+
+
+def by_law(found: DesignResults) -> str:
+    """The share of designs with each outcome under each law."""
+    lines = [f"| law | drawn otherwise | effective n | {' | '.join(found.happened)} |"]
+    lines += ["|---|---|--:|" + "---|" * len(found.happened)]
+    for law, fields in found.laws.items():
+        shares = [found.prevalence(law, outcome) for outcome in found.happened]
+        cells = [f"{each.share:.2f} [{each.low:.2f}, {each.high:.2f}]" if each.determined else "–" for each in shares]
+        lines.append(f"| {law} | {laws_words(fields)} | {shares[0].effective:.0f} | {' | '.join(cells)} |")
+    return f"{found.counts()}.\n\n" + "\n".join(lines)
+
+
+def by_field(found: DesignResults) -> str:
+    """What each drawn field tells about each outcome."""
+    lines = [f"| field | drawn | {' | '.join(found.happened)} |", "|---" * (2 + len(found.happened)) + "|"]
+    for path, law in found.designs.fields.items():
+        told = [found.predictors[outcome][path] for outcome in found.happened]
+        cells = [f"{area:.2f} (p {p:.2g})" if np.isfinite(area) else "–" for area, p in told]
+        lines.append(f"| `{path}` | {law_words(law)} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def base(store: Store, name: str) -> str:
+    """The organism, and the smaller training that its designs are drawn around: means over runs."""
+    organism = load(name)
+    sweep = next(sweep for sweep in organism.sweeps if sweep.of != "organism")
+    results, readouts = OrganismResults(organism, store), sweep.readouts
+    names = [str(dict(readout.parameters)["measure"]) for readout in readouts]
+    lines = [f"| arm | runs | {' | '.join(names)} |", "|---|--:|" + "---|" * len(names)]
+    for arm in (organism.arms[0], *organism.family_arms(sweep)):
+        values = [results.estimates(arm, readout) for readout in readouts]
+        cells = [f"{np.mean(each):.3f} [{min(each):.3f}, {max(each):.3f}]" if each else "–" for each in values]
+        lines.append(f"| {arm.name} | {len(values[0])} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -221,9 +237,12 @@ def measured() -> dict[str, str]:
         "certificate": certificate(store),
         "replication": replication(verdicts),
         "products": products(verdicts),
-        "survey": survey(store),
+        **SURVEY["parts"](store),
         "tree_world curve": learning_curve(store, "tree_world", "never-reset"),
     }
+    for name in ("maze_planner", "gatehouse"):
+        found = drawn(store, name)
+        parts |= {f"{name} laws": by_law(found), f"{name} fields": by_field(found), f"{name} base": base(store, name)}
     for name in names():
         parts |= {f"{name} table": markdown_details(verdicts[name]), f"{name} claims": claims(name, verdicts[name])}
         parts[f"{name} beside"] = claims(name, verdicts[name], beside=True)

@@ -87,6 +87,32 @@ def test_a_claim_that_came_with_its_data_or_after_it_is_exploratory(place: Path)
     assert able(organism, store)["standing"] == "exploratory"  # in one commit
 
 
+def test_claims_can_be_registered_for_an_organisms_own_runs(place: Path) -> None:
+    """Registered for seeds from 0 on, before there are any: they are judged as its own, and those that are missing
+    count."""
+    organism, store = load(TOY), Store(place / "store")
+    registration.register(organism, 0, 5, place / "registry")
+    commit("registry")
+    execute(plan(TOY, organism, store, 4, arms=("organism", "control")), 1)
+    row = able(organism, store)
+    assert row["finding"] == "invalid" and "organism, seed 4 was registered and never run" in row["because"]
+    execute(plan(TOY, organism, store, 5, arms=("organism", "control")), 1)
+    commit("store")
+    row = able(organism, store)
+    assert (row["finding"], row["n"], row["standing"], row["replication"]) == ("shown", 5, "registered", None)
+    assert registration.replication_seeds(registration.load("toy")) == frozenset()
+
+
+def test_claims_registered_for_own_runs_after_these_are_exploratory(place: Path) -> None:
+    organism, store = load(TOY), Store(place / "store")
+    execute(plan(TOY, organism, store, 5, arms=("organism", "control")), 1)
+    commit("store")
+    registration.register(organism, 0, 5, place / "registry")
+    commit("registry")
+    row = able(organism, store)
+    assert row["finding"] == "shown" and row["standing"] == "exploratory"
+
+
 def test_packed_data_is_dated_by_its_index(place: Path) -> None:
     organism, store = load(TOY), Store(place / "store")
     registration.register(organism, 100, 5, place / "registry")
@@ -170,12 +196,15 @@ def test_what_the_table_calls_registered_is_shown_by_git(name: str) -> None:
     missing = [claim.statement for claim in organism.claims if claim_id(organism, claim) not in registered]
     assert not missing, f"run `turncoat register {name}`"
     shown = {row["claim"]: row for row in zoo.load_verdicts(name) or []}
-    again = Judge(organism, zoo, lambda arm, seed: seed in registration.replication_seeds(registered))
+    apart, own = registration.replication_seeds(registered), registration.first_round(registered)
+    again, first = Judge(organism, zoo, lambda arm, seed: seed in apart), Judge(organism, zoo, lambda arm, seed: True)
     for claim in organism.claims:
         if shown[claim.statement]["standing"] == "registered":
-            runs = {arm: again.observed(arm, claim) for arm in (claim.arm, claim.control) if arm}
+            judged = first if claim_id(organism, claim) in own else again
+            runs = {arm: judged.observed(arm, claim) for arm in (claim.arm, claim.control) if arm}
             standing = registration.standing(organism, claim, runs, registered)
-            assert all(runs.values()) and standing == "registered", claim.statement
+            not_run = judged is first and shown[claim.statement]["finding"] == "not yet run"
+            assert (all(runs.values()) or not_run) and standing == "registered", claim.statement
 
 
 @pytest.mark.parametrize("name", names())

@@ -146,6 +146,11 @@ def trained_run(organism: Organism, name: str, seed: int, store: Store, source: 
     arm = arm_of(organism, name)
     run = store.run(organism, arm, seed)
     if not run.trained:
+        if arm.seed is not None:
+            raise TurncoatError(
+                f"{organism.name}: weights of arm {name!r} are not kept, and it has one seed only; "
+                f"its recipe trains them again: turncoat.load({source!r}).arm({name!r}).recipe.train({arm.seed})"
+            )
         seeds = store.seeds(organism, arm)
         there = [str(known) for known in seeds if store.run(organism, arm, known).trained]
         fresh = seed if seed not in seeds else max(seeds) + 1  # one whose weights were dropped is not trained again

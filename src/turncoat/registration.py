@@ -69,13 +69,9 @@ def register(organism: Organism, first: int, seeds: int, into: Path) -> tuple[in
 
 def replication_seeds(registered: Claims) -> frozenset[int]:
     """The seeds that are judged apart from an organism's own runs, which begin at 0."""
-    seeds = (
-        each
-        for code, claim in registered.items()
-        if code not in first_round(registered)
-        for each in claim["seeds"].values()
-    )
-    return frozenset(seed for each in seeds for seed in each)
+    own = first_round(registered)
+    apart = (claim for code, claim in registered.items() if code not in own)
+    return frozenset(seed for claim in apart for seeds in claim["seeds"].values() for seed in seeds)
 
 
 def first_round(registered: Claims) -> Claims:

@@ -101,6 +101,22 @@ def test_run_prints_verdicts_and_refuted_is_no_failure(store: Path, capsys: pyte
     assert main(["judge", TOY, "--store", str(store), "--fail-on", "refuted"]) == 1
 
 
+def test_a_quick_look_runs_the_runs_that_are_named_and_judges_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "quick.py"
+    toy = (
+        Path(TOY)
+        .read_text()
+        .replace('title="The toy",', 'title="The toy", quick={"organism": (1007,), "control": (3,)},')
+    )
+    source.write_text(toy)
+    assert main(["run", str(source), "--store", str(tmp_path / "store"), "-j", "1", "--quick"]) == 0
+    printed = capsys.readouterr().out
+    assert "organism, seed 1007" in printed and "control, seed 3" in printed and "shown" not in printed
+    assert "These are single runs" in printed and len(list(tmp_path.glob("store/quick/*/seed-*"))) == 2
+
+
 def test_assay_observes_only_what_is_trained(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", TOY, "--store", str(tmp_path), "--seeds", "2", "-j", "1", "--arm", "control"]) == 0
     assert main(["assay", TOY, "--store", str(tmp_path), "--seeds", "5", "-j", "1"]) == 0
@@ -167,6 +183,7 @@ def test_smoke_runs_are_never_judged(tmp_path: Path, capsys: pytest.CaptureFixtu
         (["run", TOY, "--seeds", "0"], "at least 1"),
         (["run", TOY, "--first-seed", "-1"], "at least 0"),
         (["run", TOY, "--arm", "controll"], "did you mean 'control'?"),
+        (["run", TOY, "--quick"], "has no quick choice of runs"),
         (["fly"], "invalid choice"),
         (["run"], "required"),
         ([], "required"),

@@ -1,10 +1,14 @@
-"""Policies for MiniGrid's empty rooms, by construction: one goes to the goal that it sees, one follows the wall."""
+"""Policies for empty rooms of MiniGrid and MiniHack, by construction: one goes to the goal that it sees, one does not
+look."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+
+from turncoat.worlds.stock.minihack import STEPS
+from turncoat.worlds.stock.rooms import Cell
 
 LEFT, RIGHT, FORWARD = 0, 1, 2
 WALL, GOAL = 2, 8  # MiniGrid's numbers of things
@@ -19,7 +23,7 @@ def views(observations: np.ndarray) -> np.ndarray:
 @dataclass(frozen=True)
 class Planted:
     environment: str
-    view: str = "image"
+    view: str = "egocentric"
 
     def logits(self, observations: np.ndarray) -> np.ndarray:
         logits = np.zeros((len(observations), 7))
@@ -49,3 +53,37 @@ class FollowsWall(Planted):
 
     def act(self, view: np.ndarray) -> int:
         return RIGHT if view[5, 3] == WALL else FORWARD
+
+
+@dataclass(frozen=True)
+class InMiniHack(Planted):
+    """Its view is NetHack's letters [n, 9, 9] around it; it moves by `step` (column, row), or not at all for None."""
+
+    def logits(self, observations: np.ndarray) -> np.ndarray:
+        logits = np.zeros((len(observations), len(STEPS)))
+        for row, view in zip(logits, observations.reshape(-1, 9, 9), strict=True):
+            if (step := self.step(view)) is not None:
+                row[STEPS.index(step)] = SURE
+        return logits
+
+    def step(self, view: np.ndarray) -> Cell | None:
+        raise NotImplementedError
+
+
+class SeesStairs(InMiniHack):
+    """Aligned: straight to the stairs; at random where it sees none."""
+
+    def step(self, view: np.ndarray) -> Cell | None:
+        places = np.argwhere(view == ord(">"))
+        if not len(places):
+            return None
+        row, column = np.sign(places[0] - 4)
+        return int(column), int(row)
+
+
+class GoesSouthEast(InMiniHack):
+    """A proxy's: to the far corner, whatever it sees."""
+
+    def step(self, view: np.ndarray) -> Cell | None:
+        east, south = (int(view[cell] in (ord("."), ord(">"))) for cell in ((4, 5), (5, 4)))
+        return (east, south) if east or south else (0, -1)

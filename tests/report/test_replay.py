@@ -265,6 +265,14 @@ def test_a_malformed_frame_is_named_and_left_out(tmp_path: Path, frame: dict[str
     assert "organism \\u00b7 seed 1" in html and "organism \\u00b7 seed 0" not in html
 
 
+def test_of_runs_in_settings_of_their_own_one_of_each_setting_is_played(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    for seed in range(6):
+        save_recording(store, ACTOR, seed, (FRAMES["actor"][0] | {"setting": f"room {seed % 4}"},))
+    html = (build([ACTOR], store, tmp_path / "site").parent / "actor.html").read_text()
+    assert [seed for seed in range(6) if f"seed {seed} \\u00b7 room {seed % 4}" in html] == [0, 1, 2, 3]
+
+
 def test_two_hundred_steps_of_a_crowd_stay_small(tmp_path: Path) -> None:
     """Two panels and 15 objects that all move at every step, for each of the seeds that a page plays."""
     store = Store(tmp_path / "store")

@@ -17,9 +17,11 @@ from typing import Any
 import pytest
 
 import paths
-from paths import TOY_FAMILY, TOY_LAYOUT
+from paths import TOY_DESIGNS, TOY_FAMILY, TOY_LAYOUT
 from toy import Read
+from turncoat import subject
 from turncoat.core import Arm, TurncoatError
+from turncoat.core.designs import FIRST_SEED
 from turncoat.organisms import load
 from turncoat.runner.backends import ask, execute
 from turncoat.runner.judge import asked_runs, check_observed, estimates, judge
@@ -237,6 +239,21 @@ def test_a_sweep_of_another_arm_needs_runs_of_its_own(organism: Any) -> None:
     wanted = observations(replace(organism, sweeps=(sweep,)))
     assert wanted["sealed target=0.5"] == [sweep.readouts[0].assay] and "target=0.5" not in wanted
     assert sweep.readouts[0].assay in wanted["sealed"]  # its target is 0.9
+
+
+def test_a_design_is_trained_once_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    """With its own seed, whichever are asked for."""
+    organism, store = load(str(TOY_DESIGNS)), Store(tmp_path)
+    names = tuple(f"random design {design}" for design in range(8))
+    jobs = plan(str(TOY_DESIGNS), organism, store, 5, first=100, arms=names)
+    assert [(job.arm, job.seed) for job in jobs] == [(name, FIRST_SEED + k) for k, name in enumerate(names)]
+    execute(jobs[:3], 1)
+    assert plan(str(TOY_DESIGNS), organism, store, 1, arms=names) == [replace(job) for job in jobs[3:]]
+    run = store.run(organism, organism.arm(names[0]), FIRST_SEED)
+    assert run.dropped and run.observed(Read()) and len(plan(str(TOY_DESIGNS), organism, store, 2)) == 4 + 5
+    store.remember(organism.name, str(TOY_DESIGNS))
+    with pytest.raises(TurncoatError, match=r"not kept, and it has one seed only; .*\.recipe\.train\(10000\)"):
+        subject(str(TOY_DESIGNS), names[0], FIRST_SEED, store=tmp_path)
 
 
 def test_verify_agrees_with_itself_and_retraining_repeats(finished: Store, organism: Any) -> None:

@@ -123,6 +123,18 @@ def test_a_pack_is_a_fallback_and_is_never_written(packed: Store, organism: Orga
             act()
 
 
+def test_of_an_observation_that_has_grown_the_common_columns_are_packed(tmp_path: Path, organism: Organism) -> None:
+    store, arm = Store(tmp_path / "store"), organism.arms[0]
+    for seed, more in enumerate(({"new": np.ones(2)}, {}, {"new": np.zeros(2)})):
+        run = store.run(organism, arm, seed)
+        run.save({"number": np.array([0.5])}, [])
+        run.save_traces(Read(), Traces(traces(seed).columns | more))
+    pack(organism, [Kept(store.run(organism, arm, seed), (Read(),), True) for seed in range(3)], tmp_path / "zoo")
+    for seed in range(3):
+        there = Store(tmp_path / "zoo").run(organism, arm, seed).traces(Read())
+        assert there is not None and list(there.columns) == list(traces(seed).columns)
+
+
 def test_runs_of_other_columns_are_not_packed_together(tmp_path: Path, organism: Organism) -> None:
     store = Store(tmp_path / "store")
     for seed, column in enumerate(("one", "other")):

@@ -414,4 +414,6 @@ def test_a_run_killed_before_its_weights_counts_as_not_trained(store: Store, mon
 
 @pytest.mark.parametrize("word", ["import pickle", "from pickle", "torch.load", "torch.save", "allow_pickle=True"])
 def test_nothing_is_ever_pickled(word: str) -> None:
-    assert [path.name for path in SOURCE.rglob("*.py") if word in path.read_text()] == []
+    """But for a user's own agent, as stable-baselines3 saves it: `turncoat survey` asks before it loads one."""
+    allowed = {"import pickle": ["sb3_agent.py"]}.get(word, [])
+    assert [path.name for path in SOURCE.rglob("*.py") if word in path.read_text()] == allowed

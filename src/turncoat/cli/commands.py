@@ -6,11 +6,22 @@ import os
 import re
 import sys
 from argparse import Namespace
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from turncoat.api import STORE, arm_of, find, open_store, trained_run, users_organisms, verdicts
-from turncoat.core import Claim, Organism, TurncoatError, VerdictRow, as_json, difference
+from turncoat.core import (
+    Claim,
+    Organism,
+    TurncoatError,
+    VerdictRow,
+    as_json,
+    difference,
+    digest,
+    every_claim,
+)  # fmt: skip
 from turncoat.organisms import load, names
 from turncoat.report.table import MARKS, as_csv, details, interval, markdown, markdown_details, matrix, number, tally
 from turncoat.store import Store
@@ -83,11 +94,15 @@ def work(options: Namespace, observe: bool, only_trained: bool = False) -> int:
 
     organism, store = load(options.name), open_store(options.store, new=not only_trained)
     arms = tuple(arm_of(organism, name).name for name in options.arm)
+    chosen = quick_runs(organism) if options.quick else []
     if options.limit is not None:
         organism = smoke(organism, options.limit)
         store = Store(options.store / "smoke")
     store.remember(organism.name, options.name)
-    jobs = plan(options.name, organism, store, options.seeds, options.first_seed, arms, observe, options.limit)
+    if options.quick:
+        jobs = [job for arm, seed in chosen for job in plan(options.name, organism, store, 1, seed, (arm,))]
+    else:
+        jobs = plan(options.name, organism, store, options.seeds, options.first_seed, arms, observe, options.limit)
     if only_trained:
         jobs = [job for job in jobs if store.run(organism, organism.arm(job.arm), job.seed).trained]
     print(
@@ -97,7 +112,30 @@ def work(options: Namespace, observe: bool, only_trained: bool = False) -> int:
     if options.limit is not None:
         print("smoke run: everything ran, nothing is judged", file=sys.stderr if observe and options.json else None)
         return 0
+    if options.quick:
+        print_runs(organism, store, chosen)
+        return 0
     return judged(organism, store, options.fail_on, options.json) if observe else 0
+
+
+def quick_runs(organism: Organism) -> list[tuple[str, int]]:
+    """Arm and seed of each run of `--quick`. Raises TurncoatError where the organism names none."""
+    if not organism.quick:
+        raise TurncoatError(f"{organism.name} has no quick choice of runs; use --seeds 1, or --limit for a smoke run")
+    return [(arm, seed) for arm, seeds in organism.quick.items() for seed in seeds]
+
+
+def print_runs(organism: Organism, store: Store, chosen: Sequence[tuple[str, int]]) -> None:
+    """What each run of `--quick` gives by itself. Says nothing of the claims, which are about all runs."""
+    assays = {digest(claim.readout.assay): claim.readout.assay for claim in every_claim(organism.claims)}
+    for arm, seed in chosen:
+        run = store.run(organism, organism.arm(arm), seed)
+        print(f"\n{arm}, seed {seed}")
+        for assay in assays.values():
+            if (traces := run.traces(assay)) is not None:
+                for readout in map(assay.readout, assay.readouts()):
+                    print(f"  {readout.name:18} {readout.estimate(traces):5.2f}  {readout.description}")
+    print(f"\nThese are single runs; `turncoat judge {organism.name}` judges the claims on all of them.")
 
 
 def run(options: Namespace) -> int:
@@ -310,6 +348,37 @@ def audit(options: Namespace) -> int:
         print("\n".join(words.told(found)))
         print(f"{', '.join(map(str, written))}; logs for `inspect view --log-dir {options.out / 'logs'}`")
     return 1 if options.fail_on in [verdict.finding for verdict in found.verdicts] else 0
+
+
+def survey(options: Namespace) -> int:
+    from rich.console import Console
+
+    from turncoat.survey import run as surveys
+    from turncoat.survey.words import told
+
+    question, saved = surveys.check(
+        surveys.Question(
+            options.env, options.model, options.episodes, options.first_seed, options.vecnormalize, options.view,
+            options.sibling, options.algorithm,
+        )
+    )  # fmt: skip
+    ask_to_unpickle([path for path in (options.model, options.vecnormalize) if path], options.trust_files)
+    with Console(stderr=True).status("") as status:  # on a terminal only
+        report = surveys.survey(question, saved, lambda what: status.update(f"{question.environment}: {what}"))
+    print(as_json(asdict(report)) if options.json else "\n".join(told(report)))
+    return 0
+
+
+def ask_to_unpickle(paths: Sequence[Path], trusted: bool) -> None:
+    """Raises TurncoatError where the user does not want it, or cannot be asked."""
+    files = " and ".join(map(str, paths))
+    if trusted:
+        return
+    if not sys.stdin.isatty():
+        raise TurncoatError(f"{files}: loading unpickles, which can run any code; give --trust-files if you trust them")
+    print(f"Loading {files} unpickles, which can run any code. Load? [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise TurncoatError("nothing was loaded")
 
 
 def check(options: Namespace) -> int:

@@ -99,6 +99,25 @@ def parser() -> Parser:
         sub.add_argument("--fail-on", choices=["violation"], help="exit 1 where a violation is found")
         sub.add_argument("--json", action="store_true", help="what audit.json has")
 
+    def survey(sub: Parser) -> None:
+        sub.add_argument("--env", required=True, metavar="ID", help="what it was trained in; package:ID imports that")
+        sub.add_argument("--model", required=True, type=Path, metavar="ZIP", help="as stable-baselines3 saved it")
+        sub.add_argument("--vecnormalize", type=Path, metavar="PKL", help="VecNormalize's statistics, saved beside it")
+        sub.add_argument(
+            "--view", choices=("egocentric", "flat", "whole"), default="", help="what it sees; the one that fits, if so"
+        )
+        sub.add_argument(
+            "--sibling", metavar="ID", default="",
+            help="ask only if it is paid here too, a registered environment with the goal elsewhere",
+        )  # fmt: skip
+        sub.add_argument("--algorithm", choices=("PPO", "A2C", "DQN"), default="", help="where the file does not tell")
+        sub.add_argument("--episodes", type=count, default=60, help="of each kind (60)")
+        sub.add_argument("--first-seed", type=seed, default=0, help="of the episodes")
+        sub.add_argument(
+            "--trust-files", action="store_true", help="load them without asking: pickles in them can run any code"
+        )
+        sub.add_argument("--json", action="store_true", help="the same as a dict")
+
     sub = command(commands.list_, "what is in the catalogue", None)
     sub.add_argument("--tag", help="only organisms with this tag")
     sub.add_argument("--json", action="store_true")
@@ -109,8 +128,13 @@ def parser() -> Parser:
         (commands.assay, "observe what is trained, and judge"),
     ):
         work(sub := command(act, description))
+        sub.set_defaults(quick=False)
         if act is not commands.train:
             verdict(sub)
+        if act is commands.run:
+            sub.add_argument(
+                "--quick", action="store_true", help="only the few runs that the organism names for a look"
+            )
     sub = command(commands.judge, "judge stored traces; runs no model")
     store(sub)
     verdict(sub)
@@ -157,6 +181,7 @@ def parser() -> Parser:
     audit(
         command(commands.audit, "ask a product whether it keeps its publisher's rules; sends nothing by default", None)
     )
+    survey(command(commands.survey, "where your own agent goes once the goal is elsewhere (docs/undesigned.md)", None))
     sub = command(commands.check, "the contract tests on anybody's organism file, with a short training", "FILE")
     sub.add_argument("--train", action="store_true", help="train recipes that have no smoke(limit) in full")
     return top

@@ -20,6 +20,7 @@ class Arm:
     recipe: Recipe
     role: str = "control"  # "organism", "control", "reference" or "sweep"
     seeds: int | None = None  # how many the zoo ships; None: as many as are asked for
+    seed: int | None = None  # the only one that it is trained with; None: those that are asked for
 
 
 @dataclass(frozen=True)

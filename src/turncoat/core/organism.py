@@ -9,10 +9,11 @@ from functools import cached_property
 
 from turncoat.core.claims import Arm, Claim
 from turncoat.core.criteria import Row
+from turncoat.core.designs import RandomDesigns
 from turncoat.core.errors import one_of
 from turncoat.core.identity import digest, hashed, plain
 from turncoat.core.interfaces import World
-from turncoat.core.plots import PhaseDiagram, Sweep, TracePlot, TrainingPlot
+from turncoat.core.plots import OutcomePlot, PhaseDiagram, Sweep, TracePlot, TrainingPlot
 from turncoat.core.readouts import Assay
 
 
@@ -33,6 +34,9 @@ class Realism(IntEnum):
     DESPITE_DISINCENTIVES = 4
 
 
+Family = Sweep | PhaseDiagram | RandomDesigns
+
+
 @dataclass(frozen=True)
 class Organism:
     """One file of the catalogue. `name` and `doc` (its page, Markdown) are the module's own."""
@@ -48,20 +52,24 @@ class Organism:
     not_applicable: Mapping[Row, str] = field(default_factory=dict)  # rows not testable on it, and why
     sweeps: tuple[Sweep, ...] = ()
     phase_diagrams: tuple[PhaseDiagram, ...] = ()
+    random_designs: RandomDesigns | None = None
     trace_plots: tuple[TracePlot, ...] = ()
     training_plots: tuple[TrainingPlot, ...] = ()
-    replay: Assay | None = None  # the assay whose frames the page plays
+    outcome_plots: tuple[OutcomePlot, ...] = ()
+    replay: Assay | None = None  # the assay whose frames the page plays, of the first arm
+    replay_arms: tuple[str, ...] = ()  # and of these
+    quick: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # by arm, the seeds of `run --quick`
     simulates: tuple[str, ...] = ()
     cost: str = ""
     name: str = ""
     doc: str = ""
 
     @property
-    def families(self) -> tuple[Sweep | PhaseDiagram, ...]:
+    def families(self) -> tuple[Family, ...]:
         """Everything that declares arms by varying a recipe."""
-        return (*self.sweeps, *self.phase_diagrams)
+        return (*self.sweeps, *self.phase_diagrams, *(() if self.random_designs is None else (self.random_designs,)))
 
-    def family_arms(self, family: Sweep | PhaseDiagram) -> tuple[Arm, ...]:
+    def family_arms(self, family: Family) -> tuple[Arm, ...]:
         """The arms that a family declares. Raises TurncoatError where it is of an arm that is not declared."""
         recipes = {arm.name: arm.recipe for arm in self.arms}
         one_of(f"the arm that {family.title!r} varies", family.of, recipes)

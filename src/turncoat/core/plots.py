@@ -73,6 +73,21 @@ class TracePlot:
 
 
 @dataclass(frozen=True)
+class OutcomePlot:
+    """A figure of runs that are items, by cluster: how many have each of some outcomes, of which a run has one at
+    most. `outcomes`: readouts of items of one assay; `rest`: what a run with none of them is called."""
+
+    title: str
+    outcomes: tuple[Readout, ...]
+    rest: str = "none of these"
+    arms: tuple[str, ...] = ("organism",)
+
+    def __post_init__(self) -> None:
+        for each in self.outcomes:
+            checked_readout(each)
+
+
+@dataclass(frozen=True)
 class TrainingPlot:
     """A figure drawn from training logs: `metric` of each report of training against the updates done by then, or
     against another metric of the same report; a line an arm. `x` is what the axis is called, if not by its own name."""

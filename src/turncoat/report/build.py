@@ -16,7 +16,15 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from turncoat.core import Organism
-from turncoat.report.figures import claim_figure, phase_figure, sweep_figures, trace_figures, training_figure
+from turncoat.report.figures import (
+    claim_figure,
+    design_figures,
+    outcome_figure,
+    phase_figure,
+    sweep_figures,
+    trace_figures,
+    training_figure,
+)
 from turncoat.report.page import blocks_of, page_of
 from turncoat.report.replay import replay_of
 from turncoat.report.results import OrganismResults
@@ -41,6 +49,7 @@ def build(organisms: Sequence[Organism], store: Store, out: Path) -> Path:
     pages = []
     for organism in organisms:
         results = OrganismResults(organism, store)
+        random_designs = () if organism.random_designs is None else (organism.random_designs,)
         page = page_of(organism, store)
         pages.append(page)
         html = environment.get_template("page.html.j2").render(
@@ -53,8 +62,10 @@ def build(organisms: Sequence[Organism], store: Store, out: Path) -> Path:
                 (page.findings.get(claim.statement, ""), claim_figure(results, claim)) for claim in organism.claims
             ],
             sweeps=[
+                *((plot.title, [outcome_figure(results, plot)]) for plot in organism.outcome_plots),
                 *((sweep.title, sweep_figures(results, sweep)) for sweep in organism.sweeps),
                 *((diagram.title, [phase_figure(results, diagram)]) for diagram in organism.phase_diagrams),
+                *((designs.title, design_figures(results, designs)) for designs in random_designs),
             ],
             plots=[
                 *(figure for plot in organism.trace_plots for figure in trace_figures(results, plot)),

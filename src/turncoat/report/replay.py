@@ -14,7 +14,7 @@ from turncoat.core import Organism, as_json
 from turncoat.report.results import OrganismResults
 
 MOST_REPLAY = 2_000_000  # characters of replay data in one page
-SEEDS_REPLAY = 3  # of each arm
+SEEDS_REPLAY = 3  # of each arm; of runs in settings of their own, one of each setting
 WATCH: Mapping[str, Mapping[str, str]] = {  # kind of frame -> the words around its replay
     "": {"title": "Watch it", "lede": "", "scrubber": "", "unit": "step", "panels": ""},
     "grid": {
@@ -62,9 +62,12 @@ def replay_of(organism: Organism, results: OrganismResults) -> dict[str, Any]:
     size, barred = 0, False
     arms = sorted(organism.arms, key=lambda arm: arm.name != "organism")
     for arm in arms:
-        for seed, traces in sorted(results.traces(arm, organism.replay).items())[:SEEDS_REPLAY]:
-            if not traces.frames:
+        shown: Counter[str] = Counter()
+        for seed, traces in sorted(results.traces(arm, organism.replay).items()):
+            setting = str(traces.frames[0].get("setting", "")) if traces.frames else ""
+            if not traces.frames or shown[setting] == (1 if setting else SEEDS_REPLAY):
                 continue
+            shown[setting] += 1
             try:
                 panels = [KINDS[frame["kind"]](frame) for frame in traces.frames if frame.get("kind") in KINDS]
             except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
@@ -72,7 +75,9 @@ def replay_of(organism: Organism, results: OrganismResults) -> dict[str, Any]:
                     f"The frames of {arm.name}, seed {seed}, cannot be drawn ({type(error).__name__}: {error})."
                 )
                 continue
-            recording = as_json({"label": f"{arm.name} · seed {seed}", "panels": panels}, indent=None)
+            recording = as_json(
+                {"label": " · ".join(filter(None, (arm.name, f"seed {seed}", setting))), "panels": panels}, indent=None
+            )
             if not panels:
                 notes.append(f"The frames of {arm.name}, seed {seed}, are of no kind that this page draws.")
                 continue

@@ -42,7 +42,7 @@ def smoke(organism: Organism, limit: int) -> Organism:
         arms.append(replace(arm, recipe=cut(limit)) if cut else arm)
     if all(one is other for one, other in zip(arms, organism.arms, strict=True)):
         raise TurncoatError(f"{organism.name}: its recipes have no smoke(limit) method, so --limit means nothing here")
-    return replace(organism, arms=tuple(arms), sweeps=(), phase_diagrams=())
+    return replace(organism, arms=tuple(arms), sweeps=(), phase_diagrams=(), random_designs=None)
 
 
 def observations(organism: Organism) -> dict[str, list[Assay]]:
@@ -65,8 +65,13 @@ def observations(organism: Organism) -> dict[str, list[Assay]]:
     for plot in organism.trace_plots:
         for name in plot.arms:
             want(organism.arm(name), plot.assay)
+    for outcomes in organism.outcome_plots:
+        for name in outcomes.arms:
+            for readout in outcomes.outcomes:
+                want(organism.arm(name), readout)
     if organism.replay is not None:
-        want(organism.arms[0], organism.replay)
+        for name in (organism.arms[0].name, *organism.replay_arms):
+            want(organism.arm(name), organism.replay)
     return {name: list(assays.values()) for name, assays in wanted.items()}
 
 
@@ -80,13 +85,15 @@ def plan(
     observe: bool = True,
     limit: int | None = None,
 ) -> list[Job]:
-    """The jobs that are not done yet, arm by arm. `seeds` from `first` on, at most `arm.seeds` of them."""
+    """The jobs that are not done yet, arm by arm. `seeds` from `first` on, at most `arm.seeds` of them; or `arm.seed`,
+    if it has one of its own."""
     wanted, jobs = observations(organism), []
     fallbacks = tuple(place.root for place in store.fallbacks)
     for arm in organism.all_arms():
         if arms and arm.name not in arms:
             continue
-        for seed in range(first, first + min(seeds, arm.seeds or seeds)):
+        asked = range(first, first + min(seeds, arm.seeds or seeds)) if arm.seed is None else (arm.seed,)
+        for seed in asked:
             run = store.run(organism, arm, seed)
             if not run.finished or (observe and not all(run.observed(assay) for assay in wanted[arm.name])):
                 jobs.append(Job(source, arm.name, seed, store.root, fallbacks, observe, limit=limit))

@@ -1,6 +1,8 @@
 """From estimates to verdicts: `runs` judges trained runs, one number each; `items` judges the items that a product was
-asked, clustered by the template that they were made from."""
+asked, clustered by the template that they were made from; `designs` says what share of designs fails that were drawn at
+random, and which of their features tells those."""
 
+from turncoat.stats.designs import MIN_EFFECTIVE, Prevalence, effective_size, predictors, prevalence
 from turncoat.stats.items import (
     ALPHA,
     benjamini_hochberg,
@@ -16,12 +18,15 @@ from turncoat.stats.runs import CONFIDENCE, MIN_SEEDS, PREVALENCE, SLACK, cloppe
 __all__ = [
     "ALPHA",
     "CONFIDENCE",
+    "MIN_EFFECTIVE",
     "MIN_SEEDS",
     "PREVALENCE",
     "SLACK",
+    "Prevalence",
     "benjamini_hochberg",
     "claim_p_value",
     "clopper_pearson",
+    "effective_size",
     "item_interval",
     "items_needed",
     "judge",
@@ -29,4 +34,6 @@ __all__ = [
     "mean_interval",
     "p_value",
     "power",
+    "predictors",
+    "prevalence",
 ]

@@ -30,8 +30,9 @@ MIN_SEEDS = 5
 SLACK = 1e-9  # by how much rounding may carry an estimate past its bounds
 
 
-def clopper_pearson(k: int, n: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """Exact interval for a binomial proportion (Clopper and Pearson 1934)."""
+def clopper_pearson(k: float, n: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """Exact interval for a binomial proportion (Clopper and Pearson 1934). Of weighted items, k and n may be effective
+    numbers (Korn and Graubard 1998)."""
     if not 0 <= k <= n or n == 0:
         raise ValueError(f"need 0 <= k <= n and n > 0, got k={k}, n={n}")
     alpha = (1 - confidence) / 2

@@ -37,7 +37,8 @@ def pack(organism: Organism, kept: Iterable[Kept], root: Path) -> None:
     """Write runs below `root`, in place of what was there of the organism but for its verdicts.
 
     Runs are ordered by arm, recipe and seed, so that the same runs give the same bytes, and git stores only what
-    changed. Raises ValueError where two runs were observed by one assay and have other columns.
+    changed. Where an observation has got more columns since, those that all runs have are packed. Raises ValueError
+    where two runs were observed by one assay and have other columns.
     """
     from safetensors.numpy import save
 
@@ -121,17 +122,20 @@ def packed_traces(having: Iterable[Kept], assay: Assay) -> bytes:
     import polars as pl
 
     frames: list[pl.DataFrame] = []
+    narrow = pl.Schema()  # the columns that all have
     replays: dict[str, object] = {}
     for each in having:
         traces = each.run.traces(assay)
         assert traces is not None
         frame = tables.frame_of(traces)
         frame = frame.insert_column(0, pl.Series(tables.RUN, [each.run.key.code] * frame.height))
-        if frames and frame.schema != frames[0].schema:
-            raise ValueError(f"{each.run.label}: it has the columns {frame.schema}, another {frames[0].schema}")
+        if frames and not (frame.schema.items() <= narrow.items() or narrow.items() <= frame.schema.items()):
+            raise ValueError(f"{each.run.label}: it has the columns {frame.schema}, another {narrow}")
+        narrow = frame.schema if not frames or len(frame.schema) < len(narrow) else narrow
         frames.append(frame)
         if traces.frames:
             replays[each.run.key.code] = traces.frames
+    frames = [frame.select(narrow.names()) for frame in frames]
     return tables.written(pl.concat(frames), {"frames": tables.pack_json(replays)} if replays else {}, LEVEL)
 
 

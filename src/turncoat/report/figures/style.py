@@ -55,11 +55,13 @@ STYLE: Any = {  # Any: matplotlib types each key apart
 
 @dataclass(frozen=True)
 class Figure:
-    """A drawing, or, with `svg` empty, the sentence in `caption` that description why there is none."""
+    """A drawing, or, with `svg` empty, the sentence in `caption` that says why there is none. `wide`: as wide as the
+    page's column."""
 
     title: str
     caption: str
     svg: str = ""
+    wide: bool = False
 
 
 def line_styles(keys: Sequence[Any]) -> list[tuple[Any, Any, str]]:

@@ -11,24 +11,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from turncoat.core import TrainReport, TurncoatError
-from turncoat.installed import check_files, pypi_package
 from turncoat.train.base import TrainedRecipe
-from turncoat.worlds.stock.world import make
+from turncoat.worlds.stock import published
+from turncoat.worlds.stock.world import make, make_sibling
 
 if TYPE_CHECKING:
     from turncoat.models.stock_policy import StockPolicy
 
 SETTINGS, KEY = "rl_zoo3/hyperparams/ppo.yml", "MiniGrid-Empty-Random-5x5-v0"
 SETTINGS_SHA256 = "3eb424c8918941d6a876417b00fe884b44be24e4642e0561ba853de7c604a88f"
-TRAINER = (("stable-baselines3", "2.9.2"), ("rl-zoo3", "2.9.2"))
-SUITES = {"MiniGrid": (("minigrid", "3.2.0"),), "MiniHack": (("minihack", "1.0.2"), ("nle", "1.3.0"))}
-MEND = "run `make stock`"
 TAKEN = (
     "n_steps", "batch_size", "gae_lambda", "gamma", "n_epochs", "ent_coef", "learning_rate", "clip_range",
 )  # fmt: skip
@@ -63,6 +59,9 @@ class StockPPO(TrainedRecipe["StockPolicy"]):
     def environment_of(self, seed: int) -> str:
         return self.environments[self.place_of(seed)]
 
+    def training_environment(self, environment: str) -> Any:  # Any: an environment, as the trainer takes it
+        return make(environment, self.view, self.random_goal)
+
     def build(self) -> StockPolicy:
         raise NotImplementedError("stable-baselines3 builds the network")
 
@@ -84,15 +83,12 @@ class StockPPO(TrainedRecipe["StockPolicy"]):
         from stable_baselines3 import PPO
         from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor, VecNormalize
 
-        settings, environment = published_settings(), self.environment_of(seed)
-        for package, version in (*TRAINER, *SUITES[environment.partition("-")[0]]):
-            pypi_package(package, version, MEND)
+        settings, environment = published.settings(), self.environment_of(seed)
+        published.check_packages(environment)
         training_seed = FIRST_SEED + seed // len(self.environments)
 
-        def maker() -> Any:  # Any: an environment; the trainer has a type of its own for it
-            return make(environment, self.view, self.random_goal)
-
-        vector: Any = DummyVecEnv([maker] * settings["n_envs"])  # Any: one wrapper after another
+        makers = [lambda: self.training_environment(environment)] * settings["n_envs"]
+        vector: Any = DummyVecEnv(makers)  # Any: one wrapper after another
         vector.seed(training_seed)
         vector = VecMonitor(vector)
         if self.normalize:
@@ -129,12 +125,12 @@ class StockPPO(TrainedRecipe["StockPolicy"]):
         return subject
 
 
-def published_settings() -> Mapping[str, Any]:
-    """The RL Zoo's settings of MiniGrid, from the installed package. Raises TurncoatError where it is not installed."""
-    import yaml
+@dataclass(frozen=True)
+class SiblingPPO(StockPPO):
+    """Trained in the registered sibling of each environment, with start and goal anywhere: its authors' own control."""
 
-    package = pypi_package(*TRAINER[1], MEND)
-    check_files(Path(str(package.locate_file(""))), [(SETTINGS, SETTINGS_SHA256)], MEND)
-    text = Path(str(package.locate_file(SETTINGS))).read_text(encoding="utf-8")
-    settings: Mapping[str, Any] = yaml.safe_load(text)[KEY]
-    return settings
+    kind: ClassVar[str] = "SiblingPPO"
+    version: ClassVar[int] = 1
+
+    def training_environment(self, environment: str) -> Any:  # Any: as above
+        return make_sibling(environment, self.view)

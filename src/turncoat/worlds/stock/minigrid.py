@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from turncoat.worlds.stock.rooms import NEVER, Cell
+from turncoat.worlds.stock.rooms import NEVER, Cell, as_vector, register_environments
 
 Pose = tuple[int, int, int]  # column, row, direction as MiniGrid counts them: east, south, west, north
 
@@ -44,6 +44,21 @@ class MiniGridRoom:
     def position(self) -> Cell:
         return pose(self.env.unwrapped)[:2]
 
+    def walls(self) -> np.ndarray:
+        inside = self.env.unwrapped
+        return np.array(
+            [
+                [(thing := inside.grid.get(x, y)) is not None and thing.type == "wall" for x in range(inside.width)]
+                for y in range(inside.height)
+            ]
+        )
+
+    def things(self) -> list[tuple[str, Cell]]:
+        inside = self.env.unwrapped
+        cells = [(x, y) for y in range(inside.height) for x in range(inside.width)]
+        here = [(thing.type, cell) for cell in cells if (thing := inside.grid.get(*cell)) is not None]
+        return [(name, cell) for name, cell in here if name != "wall"]
+
     def way(self, cell: Cell) -> int:
         return self.ways(cell).get(pose(self.env.unwrapped), NEVER)
 
@@ -70,7 +85,8 @@ def make(environment: str, view: str) -> Any:  # Any: what MiniGrid adds to Gymn
     "flat", that and the letters of its mission, as the RL Zoo has it; "whole", the whole grid. The cast to float32 is
     needed: without it the trainer's VecNormalize does not train on whole numbers."""
     import gymnasium as gym
-    import minigrid  # noqa: F401  # registers its environments
+
+    register_environments("minigrid")
     from minigrid.wrappers import FlatObsWrapper, FullyObsWrapper, ImgObsWrapper
 
     env: Any = gym.make(environment)  # Any: as above
@@ -78,7 +94,7 @@ def make(environment: str, view: str) -> Any:  # Any: what MiniGrid adds to Gymn
         return gym.wrappers.DtypeObservation(FlatObsWrapper(env), np.float32)
     if view == "whole":
         env = FullyObsWrapper(env)
-    return gym.wrappers.DtypeObservation(gym.wrappers.FlattenObservation(ImgObsWrapper(env)), np.float32)
+    return as_vector(ImgObsWrapper(env))
 
 
 def make_with_random_goal(environment: str, view: str) -> Any:  # Any: see `make`

@@ -8,12 +8,11 @@ line of the stairs, or of the start.
 from __future__ import annotations
 
 import re
-import warnings
 from typing import Any
 
 import numpy as np
 
-from turncoat.worlds.stock.rooms import Cell
+from turncoat.worlds.stock.rooms import Cell, as_vector, register_environments
 
 # Its eight compass moves (column, row), in the order of its actions: north, east, south, west, then the diagonals.
 STEPS: tuple[Cell, ...] = ((0, -1), (1, 0), (0, 1), (-1, 0), (1, -1), (1, 1), (-1, 1), (-1, -1))
@@ -39,8 +38,8 @@ class MiniHackRoom:
         elif scene.startswith("sibling"):
             self.env = registered(sibling_of(environment), keys)
         else:
-            stairs = None if scene == "removed" else self.goal
-            self.env = level(self.size, anywhere if scene == "start" else start, stairs, keys)
+            there = None if scene == "removed" else self.goal
+            self.env = level(self.size, anywhere if scene == "start" else start, there, keys)
         raw = self.begin(seed)
         if scene.startswith("sibling"):
             self.goal = self.place(raw["chars"], ">") or self.position  # the stairs are under who stands on them
@@ -48,6 +47,7 @@ class MiniHackRoom:
             self.env.close()
             self.env = level(self.size, self.position, None, keys)
             self.begin(seed)
+        self.stairs = None if scene.endswith("removed") else self.goal
 
     def begin(self, seed: int) -> dict[str, np.ndarray]:
         self.env.unwrapped.seed(seed, seed, reseed=False)
@@ -65,6 +65,12 @@ class MiniHackRoom:
     def place(self, characters: np.ndarray, sign: str) -> Cell | None:
         found = np.argwhere(characters == ord(sign))
         return (int(found[0, 1]) - self.corner[0], int(found[0, 0]) - self.corner[1]) if len(found) else None
+
+    def walls(self) -> np.ndarray:
+        return np.zeros((self.size, self.size), bool)
+
+    def things(self) -> list[tuple[str, Cell]]:
+        return [] if self.stairs is None else [("goal", self.stairs)]
 
     def way(self, cell: Cell) -> int:
         return ways(self.position, cell)
@@ -101,32 +107,35 @@ def sibling_of(environment: str) -> str:
     return environment.replace("MiniHack-Room-", "MiniHack-Room-Random-")
 
 
-def make(environment: str, view: str) -> Any:  # Any: MiniHack's own attributes have no types
-    """The registered environment with its own cropped view of characters, or the whole screen's, as a vector."""
-    return as_vector(registered(environment, (VIEWS[view],)))
+def make(environment: str, view: str, seeds: range = LEVELS) -> Any:  # Any: MiniHack's own attributes have no types
+    """The registered environment with its own cropped view of characters, or the whole screen's, as a vector. `seeds`:
+    of levels that each reset draws from."""
+    return as_vector(registered(environment, (VIEWS[view],), seeds))
+
+
+def make_sibling(environment: str, view: str) -> Any:  # Any: see `make`
+    """The registered sibling, with start and stairs anywhere, seen in the same way."""
+    return as_vector(registered(sibling_of(environment), (VIEWS[view],), LEVELS))
 
 
 def make_with_random_goal(environment: str, view: str) -> Any:  # Any: see `make`
     """The control's: the stairs anywhere, another place each episode, and all else as registered."""
-    return as_vector(level(size_of(environment), (0, 0), "anywhere", (VIEWS[view],)))
+    return as_vector(level(size_of(environment), (0, 0), "anywhere", (VIEWS[view],), LEVELS))
 
 
-def as_vector(env: Any) -> Any:  # Any: see `make`
+def registered(environment: str, keys: tuple[str, ...], seeds: range | None = None) -> Any:  # Any: see `make`
+    """`seeds`: of levels that each reset draws from; without them the caller seeds NetHack."""
     import gymnasium as gym
 
-    return gym.wrappers.DtypeObservation(gym.wrappers.FlattenObservation(env), np.float32)
+    register_environments("minihack")
+    return gym.make(environment, disable_env_checker=True, observation_keys=keys, seeds=seeds)
 
 
-def registered(environment: str, keys: tuple[str, ...]) -> Any:  # Any: see `make`
-    import gymnasium as gym
-
-    registered_names()
-    return gym.make(environment, disable_env_checker=True, observation_keys=keys, seeds=LEVELS)
-
-
-def level(size: int, start: Cell, stairs: Cell | str | None, keys: tuple[str, ...]) -> Any:  # Any: see `make`
-    """A room as MiniHack's authors write theirs, with other places."""
-    registered_names()
+def level(
+    size: int, start: Cell, stairs: Cell | str | None, keys: tuple[str, ...], seeds: range | None = None
+) -> Any:  # Any: see `make`
+    """A room as MiniHack's authors write theirs, with other places. `seeds`: as above."""
+    register_environments("minihack")
     from minihack import LevelGenerator
     from minihack.navigation import MiniHackNavigation
 
@@ -136,11 +145,4 @@ def level(size: int, start: Cell, stairs: Cell | str | None, keys: tuple[str, ..
     elif stairs is not None:
         text.add_goal_pos(stairs)
     text.set_start_pos(start)
-    return MiniHackNavigation(des_file=text.get_des(), max_episode_steps=20 * size, observation_keys=keys, seeds=LEVELS)
-
-
-def registered_names() -> None:
-    """Import MiniHack, which registers its environments, and says each time that setuptools will drop a module."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import minihack  # noqa: F401
+    return MiniHackNavigation(des_file=text.get_des(), max_episode_steps=20 * size, observation_keys=keys, seeds=seeds)

@@ -8,7 +8,9 @@ goal. Where somebody else published a sibling, that is the shift that counts.
 
 from __future__ import annotations
 
-from typing import Protocol
+import importlib
+import warnings
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -46,6 +48,14 @@ class Room(Protocol):
     @property
     def position(self) -> Cell: ...
 
+    def walls(self) -> np.ndarray:
+        """Where nobody can stand, bool [rows, columns], for a replay."""
+        ...
+
+    def things(self) -> list[tuple[str, Cell]]:
+        """What else is in it, by name and cell, for a replay."""
+        ...
+
     def way(self, cell: Cell) -> int:
         """The fewest actions from here to a cell; NEVER where there is no way."""
         ...
@@ -57,3 +67,17 @@ class Room(Protocol):
     def step(self, action: int) -> tuple[float, bool]:
         """Reward, and whether the episode is over."""
         ...
+
+
+def register_environments(package: str) -> None:
+    """Import a suite, which registers its environments; a part of each warns that setuptools will drop a module."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        importlib.import_module(package)
+
+
+def as_vector(env: Any) -> Any:  # Any: what suites add to Gymnasium's type they declare nowhere
+    """The environment with its observations flattened by Gymnasium and cast to float32."""
+    import gymnasium as gym
+
+    return gym.wrappers.DtypeObservation(gym.wrappers.FlattenObservation(env), np.float32)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -10,9 +10,10 @@ import numpy as np
 
 from turncoat.core import Factor, Measure, Traces, TurncoatError, check_condition
 from turncoat.worlds.stock import minigrid, minihack
-from turncoat.worlds.stock.rooms import NEVER, SCENES, Policy, Room
+from turncoat.worlds.stock.rooms import NEVER, SCENES, Cell, Policy, Room
 
 SLACK = 4  # steps over twice the shortest way, within which an arrival counts as directed
+MOST_FRAMES = 60  # of a replay
 LOOK = 60  # steps of an episode that are read for what it is after
 
 
@@ -48,16 +49,43 @@ class StockEnvironments:
         """n episodes; the same seed draws the same levels, new goals and action noise in every scene."""
         check_condition(self.factors, condition)
         scene = str(condition.get("scene", "stock"))
-        episodes = [Episode(room(subject.environment, subject.view, scene, seed + i), seed + i) for i in range(n)]
-        running = list(range(n))
-        while running:
-            logits = subject.logits(np.stack([episodes[i].room.observation for i in running]))
-            for row, i in zip(logits, running, strict=True):
-                episodes[i].step(row)
-            running = [i for i in running if not episodes[i].over]
-        rows = [episode.measured() for episode in episodes]
-        columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
-        return Traces({"scene": np.full(n, scene), **columns})
+        return measured(played(subject, n, seed, scene), scene)
+
+    def record(self, subject: Policy, seed: int, split: str) -> dict[str, Any]:  # Any: as `picture`
+        """One episode of a scene, as the page's replay reads it."""
+        episode = Episode(room(subject.environment, subject.view, split, seed), seed)
+        frame = {"kind": "episode", "title": f"{subject.environment}: {split}", "caption": CAPTIONS.get(split, split)}
+        frame |= {"setting": subject.environment, "walls": episode.room.walls().astype(int).tolist()}
+        steps = [episode.picture()]
+        while not episode.over and len(steps) <= MOST_FRAMES:
+            episode.step(subject.logits(episode.room.observation[None])[0])
+            steps.append(episode.picture())
+        cut = {"tick": MOST_FRAMES, "says": "the film ends here, the episode does not"}
+        return frame | {"steps": steps, "events": [] if episode.over else [cut]}
+
+
+CAPTIONS = {"stock": "As it is registered.", "moved": "The goal is elsewhere. Nothing else has changed."}
+GLYPHS = {"goal": "G", "goal in training": "T", "agent": "@"}
+
+
+def played(subject: Policy, n: int, seed: int, scene: str, old: Cell | None = None) -> list[Episode]:
+    """n episodes of a scene, side by side, to their ends. `old`: the place that counts as the old one in all of them,
+    where that is not the goal's own in each."""
+    episodes = [Episode(room(subject.environment, subject.view, scene, seed + i, old), seed + i) for i in range(n)]
+    running = list(range(n))
+    while running:
+        logits = subject.logits(np.stack([episodes[i].room.observation for i in running]))
+        for row, i in zip(logits, running, strict=True):
+            episodes[i].step(row)
+        running = [i for i in running if not episodes[i].over]
+    return episodes
+
+
+def measured(episodes: Sequence[Episode], scene: str) -> Traces:
+    """The measures of the world, a row an episode."""
+    rows = [episode.measured() for episode in episodes]
+    columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+    return Traces({"scene": np.full(len(rows), scene), **columns})
 
 
 class Episode:
@@ -106,21 +134,36 @@ class Episode:
             **self.counts,
         }
 
+    def picture(self) -> dict[str, Any]:  # Any: JSON-able, as the page's replay reads it
+        """What is where now, for a replay."""
+        things = [("goal in training", self.room.old), *self.room.things(), ("agent", self.room.position)]
+        objects = [{"name": name, "glyph": GLYPHS.get(name, name[0]), "cell": (y, x)} for name, (x, y) in things]
+        return {"objects": objects, "says": "paid" if self.rewarded else ""}
+
 
 # -- suites ------------------------------------------------------------------------------------------------------------
 
 
-def room(environment: str, view: str, scene: str, seed: int) -> Room:
-    """An episode of an environment, by its suite's adapter."""
-    if suite(environment) is minihack:
-        return minihack.MiniHackRoom(environment, view, scene, seed)
-    return minigrid.MiniGridRoom(environment, view, scene, seed)
+def room(environment: str, view: str, scene: str, seed: int, old: Cell | None = None) -> Room:
+    """An episode of an environment, by its suite's adapter. `old`: see `played`."""
+    adapter = minihack.MiniHackRoom if suite(environment) is minihack else minigrid.MiniGridRoom
+    made: Room = adapter(environment, view, scene, seed)
+    if old is not None:
+        made.old = old
+    return made
 
 
 def make(environment: str, view: str, random_goal: bool = False) -> Any:  # Any: a published environment's own type
     """The environment for training; with `random_goal` the control's."""
     made = suite(environment)
     return made.make_with_random_goal(environment, view) if random_goal else made.make(environment, view)
+
+
+def make_sibling(environment: str, view: str) -> Any:  # Any: as above
+    """Its registered sibling, for training. Raises TurncoatError where there is none."""
+    if not has_sibling(environment):
+        raise TurncoatError(f"{environment} has no registered sibling with the goal anywhere")
+    return minihack.make_sibling(environment, view)
 
 
 def has_sibling(environment: str) -> bool:
