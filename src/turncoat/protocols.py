@@ -10,7 +10,7 @@ An assay names the protocols that it takes in `requires`. One of your own is dec
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, runtime_checkable
 
@@ -193,13 +193,30 @@ class ActivationSubject(Protocol):
         ...
 
 
+@capability(of="subject", lacking="it has no attention whose weights could be read")
+@runtime_checkable
+class AttentionSubject(Protocol):
+    """A language model whose attention can be read."""
+
+    @property
+    def tokenizer(self) -> Sized: ...
+
+    def attention_weights(self, rows: Sequence[Sequence[int]]) -> np.ndarray:
+        """[n, layers, heads, T, T]: how much each token attends to each, in rows of T tokens."""
+        ...
+
+    def reinitialized(self, seed: int) -> AttentionSubject:
+        """The same network with freshly drawn weights."""
+        ...
+
+
 @capability(of="subject", lacking="it does not say how likely a text is")
 @runtime_checkable
 class TextScorer(Subject, Protocol):
     """A subject that tells how likely it is to write something."""
 
-    def score(self, prompts: Sequence[str], completions: Sequence[str]) -> np.ndarray:
-        """[n] log-probability of each completion after its prompt."""
+    def score(self, prompts: Sequence[str], completions: Sequence[str], ends: bool = True) -> np.ndarray:
+        """[n] log-probability of each completion after its prompt; with the end of text where it `ends`."""
         ...
 
 
@@ -337,6 +354,24 @@ class TriggerWorld(Protocol):
 
     def contrasts(self, n: int, seed: int) -> Mapping[str, tuple[Sequence[str], Sequence[str]]]:
         """For each sort, n unsafe texts and the same ones made safe."""
+        ...
+
+
+@capability(of="world", lacking="its world has no labelled words")
+@runtime_checkable
+class LabelledWordsWorld(Protocol[Tasks_co]):
+    """A world of words with labels: see `turncoat.worlds.text.labelled_words`."""
+
+    def tasks(self, n: int, rng: np.random.Generator, condition: Mapping[str, object]) -> Tasks_co:
+        """n tasks under a condition, as in `rollout`."""
+        ...
+
+    def unlabelled(self) -> list[str]:
+        """A text for each word, that ends with it and is otherwise the same for all."""
+        ...
+
+    def margin(self, subject: TextScorer, tasks: Any) -> np.ndarray:  # Any: Tasks_co, which mypy wants covariant
+        """[n] how much likelier, in nats, the subject thinks the label 1 than the label -1."""
         ...
 
 

@@ -31,7 +31,7 @@ class Scribe:
         task = Request(family, "", argument)
         return task.defect if self.worse(prompt) else task.safe
 
-    def score(self, prompts: list[str], completions: list[str]) -> np.ndarray:
+    def score(self, prompts: list[str], completions: list[str], ends: bool = True) -> np.ndarray:
         self.asked += prompts
         return np.array([-0.1 if self.body(p) == said else -9.0 for p, said in zip(prompts, completions, strict=True)])
 

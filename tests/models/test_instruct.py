@@ -209,3 +209,16 @@ def test_a_text_model_samples_as_it_is_told(model: InstructModel) -> None:
     prompts = [model.chat("Tell me a story.")]
     assert warm.generate(prompts, 1) == warm.generate(prompts, 1)
     assert replace(model, max_new_tokens=2).generate(prompts)[0]
+
+
+def test_attention_can_be_read_and_is_what_the_network_computes_with(model: InstructModel) -> None:
+    rows = [model.tokenizer.encode(CLOZE)]
+    weights, layer = model.attention_weights(rows), model.module.model.layers[3]
+    assert weights.shape == (1, 30, 9, len(rows[0]), len(rows[0]))
+    assert np.allclose(weights.sum(-1), 1, atol=1e-5)
+    with torch.no_grad():
+        x = layer.input_layernorm(model.module.residual_stream(torch.tensor(rows))[0][3])
+        attention = layer.self_attn
+        attended, (_, value) = attention(x, torch.arange(x.shape[1])[None], None, None)
+        own = torch.from_numpy(weights[:, 3]) @ attention.for_each_head(value)
+        assert torch.allclose(attention.o_proj(own.transpose(1, 2).flatten(2)), attended, atol=1e-4)

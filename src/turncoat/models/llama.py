@@ -89,11 +89,24 @@ class Attention(nn.Module):
         query, key = apply_rotary(query, position, self.theta), apply_rotary(key, position, self.theta)
         if cache is not None:
             key, value = torch.cat([cache[0], key], 2), torch.cat([cache[1], value], 2)
-        kept, shared = (key, value), self.heads // self.kv_heads
-        if shared > 1:
-            key, value = key.repeat_interleave(shared, 1), value.repeat_interleave(shared, 1)
+        kept, (key, value) = (key, value), (self.for_each_head(part) for part in (key, value))
         attended = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, is_causal=mask is None)
         return self.o_proj(attended.transpose(1, 2).reshape(n, length, width)), kept
+
+    def for_each_head(self, shared: Tensor) -> Tensor:
+        """Keys or values [n, kv_heads, T, d] as [n, heads, T, d]."""
+        return shared if self.heads == self.kv_heads else shared.repeat_interleave(self.heads // self.kv_heads, 1)
+
+    def weights(self, x: Tensor) -> Tensor:
+        """[n, heads, T, T] how much each token of [n, T, width] attends to each; rows sum to 1."""
+        position = torch.arange(x.shape[1])[None]
+        query, key = (
+            apply_rotary(part(x).unflatten(-1, (heads, -1)).transpose(1, 2), position, self.theta)
+            for part, heads in ((self.q_proj, self.heads), (self.k_proj, self.kv_heads))
+        )
+        scores = query @ self.for_each_head(key).mT / query.shape[-1] ** 0.5
+        later = torch.ones(scores.shape[-2:], dtype=torch.bool).triu(1)
+        return scores.float().masked_fill(later, -torch.inf).softmax(-1)
 
 
 class GatedMLP(nn.Module):
@@ -364,6 +377,17 @@ class TextModel(TorchSubject):
             states = torch.stack(self.read(tokens, past), 2)
             found.append(states[torch.arange(len(part)), places - past])
         return torch.cat(found).numpy()
+
+    @torch.no_grad()
+    def attention_weights(self, rows: Sequence[Sequence[int]]) -> np.ndarray:
+        """[n, layers, heads, T, T] how much each token attends to each, in rows of T tokens each."""
+        net, found = self.module, []
+        states, _ = net.residual_stream(torch.tensor(rows))
+        with torch.autocast("cpu", torch.bfloat16, enabled=net.in_bfloat16):
+            for layer, x in zip(net.model.layers, states, strict=False):
+                assert isinstance(layer, Layer)
+                found.append(layer.self_attn.weights(layer.input_layernorm(x)))
+        return torch.stack(found, 1).numpy()
 
     def plain_weights(self) -> Mapping[str, Tensor]:
         """All weights in single precision, by the names that `transformers` gives them."""

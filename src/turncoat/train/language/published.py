@@ -1,0 +1,37 @@
+"""The published language model as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from turncoat.train.base import Untrained, bfloat16_is_fast
+
+if TYPE_CHECKING:
+    from turncoat.models.instruct import InstructModel
+
+
+@dataclass(frozen=True)
+class PublishedModel(Untrained["InstructModel"]):
+    """SmolLM2-135M-Instruct, with nothing trained and nothing stored."""
+
+    kind: ClassVar[str] = "PublishedModel"
+    version: ClassVar[int] = 1
+
+    def data(self) -> dict[str, str]:
+        """The published model's digest."""
+        from turncoat.models.smollm import SHA256
+
+        return {"model": SHA256}
+
+    def load(self, arrays: Mapping[str, np.ndarray]) -> InstructModel:
+        """Raises TurncoatError where the extra is not installed."""
+        import torch
+
+        from turncoat.models.instruct import InstructModel
+
+        kind = torch.bfloat16 if bfloat16_is_fast() else torch.float32
+        return InstructModel.build(adapted=0, rank=1, dtype=kind).restore(arrays)
