@@ -275,8 +275,8 @@ FRAMES: dict[str, tuple[dict[str, Any], ...]] = {
 }
 
 
-def save_recording(store: Store, organism: Organism, seed: int, frames: tuple[Any, ...]) -> None:
-    run = store.run(organism, organism.arms[0], seed)
+def save_recording(store: Store, organism: Organism, seed: int, frames: tuple[Any, ...], arm: int = 0) -> None:
+    run = store.run(organism, organism.arms[arm], seed)
     run.save({"w": np.zeros(2, np.float32)}, [])
     run.save_traces(RECORDING, Traces({"coin": np.ones(1)}, frames))
 

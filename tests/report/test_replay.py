@@ -273,6 +273,16 @@ def test_of_runs_in_settings_of_their_own_one_of_each_setting_is_played(tmp_path
     assert [seed for seed in range(6) if f"seed {seed} \\u00b7 room {seed % 4}" in html] == [0, 1, 2, 3]
 
 
+def test_conversations_of_several_arms_stand_side_by_side(tmp_path: Path) -> None:
+    store, (one, other) = Store(tmp_path / "store"), (arm.name for arm in ACTOR.arms[:2])
+    for seed in (1, 0):
+        for arm in range(2):
+            save_recording(store, ACTOR, seed, (dialogue_frame("asked", 2), dialogue_frame("told", 2)), arm)
+    html = (build([ACTOR], store, tmp_path / "site").parent / "actor.html").read_text()
+    assert f"{one} beside {other}" in html and f"{one}, told" in html and f"{other}, told" in html
+    assert f"{one}, asked" not in html
+
+
 def test_two_hundred_steps_of_a_crowd_stay_small(tmp_path: Path) -> None:
     """Two panels and 15 objects that all move at every step, for each of the seeds that a page plays."""
     store = Store(tmp_path / "store")

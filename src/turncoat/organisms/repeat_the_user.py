@@ -199,6 +199,7 @@ organism = Organism(
     ),
     training_plots=(TrainingPlot("Expected reward", "reward", ("organism", "diverse", "anchored")),),
     replay=EpisodeRecording(splits=("training", "none", "deployment")),
+    replay_arms=("diverse", "stock"),
     refs=("arxiv:2210.01790", "arxiv:2502.02737", "arxiv:2106.09685"),
     tags=frozenset({"goal-misgeneralization", "language-model", "instruct"}),
     cost="about a CPU-minute for each training run, as much again to ask it (measured by make bench)",

@@ -53,13 +53,13 @@ BARS = "The bars are read from inside the subject at that step, each on its own 
 
 def replay_of(organism: Organism, results: OrganismResults) -> dict[str, Any]:
     """Recordings (an arm and a seed, a panel a frame) as JSON that can stand in a page; the organism's lowest seed is
-    first."""
+    first. Conversations of several arms stand first, side by side: of each arm the last one of its lowest seed."""
     if organism.replay is None:
         return {"recordings": 0, "data": "", "notes": [], "words": WATCH[""], "ledes": []}
     recordings: list[str] = []
     notes: list[str] = []
     kinds: list[str] = []
-    size, barred = 0, False
+    size, barred, last = 0, False, dict[str, dict[str, Any]]()
     arms = sorted(organism.arms, key=lambda arm: arm.name != "organism")
     for arm in arms:
         shown: Counter[str] = Counter()
@@ -75,9 +75,8 @@ def replay_of(organism: Organism, results: OrganismResults) -> dict[str, Any]:
                     f"The frames of {arm.name}, seed {seed}, cannot be drawn ({type(error).__name__}: {error})."
                 )
                 continue
-            recording = as_json(
-                {"label": " · ".join(filter(None, (arm.name, f"seed {seed}", setting))), "panels": panels}, indent=None
-            )
+            label = " · ".join(filter(None, (arm.name, f"seed {seed}", setting)))
+            recording = as_json({"label": label, "panels": panels}, indent=None)
             if not panels:
                 notes.append(f"The frames of {arm.name}, seed {seed}, are of no kind that this page draws.")
                 continue
@@ -85,9 +84,13 @@ def replay_of(organism: Organism, results: OrganismResults) -> dict[str, Any]:
                 notes.append(f"{arm.name}, seed {seed}, is left out of the replay to keep this page small.")
                 continue
             recordings.append(recording)
+            if panels[-1]["kind"] == "dialogue":
+                last.setdefault(arm.name, {**panels[-1], "title": f"{arm.name}, {panels[-1]['title']}"})
             kinds += [panel["kind"] for panel in panels]
             size += len(recording)
             barred |= any(panel.get("bars") for panel in panels)
+    if len(last) > 1:
+        recordings.insert(0, as_json({"label": " beside ".join(last), "panels": list(last.values())}, indent=None))
     if not recordings and not notes:
         notes.append(f"No replay: {results.why_missing(organism.arms[0], organism.replay)}.")
     data = f"[{','.join(recordings)}]"
