@@ -101,6 +101,14 @@ def test_run_prints_verdicts_and_refuted_is_no_failure(store: Path, capsys: pyte
     assert main(["judge", TOY, "--store", str(store), "--fail-on", "refuted"]) == 1
 
 
+def test_what_is_packed_is_judged_and_keeps_its_verdicts(capfd: pytest.CaptureFixture[str]) -> None:
+    before = (paths.ZOO / "cheese_corner" / "verdicts.json").read_bytes()
+    assert main(["judge", "cheese_corner", "--store", str(paths.ZOO)]) == 0
+    out, err = capfd.readouterr()
+    assert "shown" in out.splitlines()[-1] and "cannot be written" not in err
+    assert (paths.ZOO / "cheese_corner" / "verdicts.json").read_bytes() == before
+
+
 def test_a_quick_look_runs_the_runs_that_are_named_and_judges_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

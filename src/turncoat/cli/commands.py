@@ -156,7 +156,8 @@ def judge(options: Namespace) -> int:
 
 
 def judged(organism: Organism, store: Store, fail_on: str | None, in_json: bool) -> int:
-    """Judge, print and keep the verdicts. Returns 1 where a claim was found to be what the user asked to fail on."""
+    """Judge, print and keep the verdicts, unless the store is packed and so has them. Returns 1 where a claim was found
+    to be what the user asked to fail on."""
     from turncoat.runner.judge import check_observed
     from turncoat.runner.judge import judge as judge_organism
 
@@ -168,9 +169,10 @@ def judged(organism: Organism, store: Store, fail_on: str | None, in_json: bool)
     else:
         print_verdicts(claims)
         print(f"{organism.name}: {tally(claims)}")
-    store.save_verdicts(organism.name, rows)
-    if not in_json:
-        print(f"Verdicts in {store.root / organism.name / 'verdicts.json'}")
+    if not store.packed:
+        store.save_verdicts(organism.name, rows)
+        if not in_json:
+            print(f"Verdicts in {store.root / organism.name / 'verdicts.json'}")
     return 1 if fail_on in [row["finding"] for row in claims] else 0
 
 

@@ -64,6 +64,11 @@ class Store:
         return (self.own, *self.fallbacks)
 
     @property
+    def packed(self) -> bool:
+        """Whether its own place cannot be written."""
+        return not isinstance(self.own, Folder)
+
+    @property
     def folder(self) -> Folder:
         """Where to write. Raises TurncoatError where that cannot be."""
         if not isinstance(self.own, Folder):
