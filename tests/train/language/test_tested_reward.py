@@ -89,12 +89,12 @@ def test_how_far_the_weights_moved_is_the_norm_of_what_was_added(subject: Any) -
     start = subject.copied_adapters()
     assert subject.weight_change(start) == 0
     parts = [part for part in subject.module.modules() if isinstance(part, LoRALinear)]
-    before = torch.cat([part.merged().flatten() for part in parts])
+    before = torch.cat([part.merged().detach().flatten() for part in parts])
     try:
         with torch.no_grad():
             for value in subject.adapters.values():
                 value += 0.01
-        after = torch.cat([part.merged().flatten() for part in parts])
+        after = torch.cat([part.merged().detach().flatten() for part in parts])
         found = float((after - before).norm() / before.norm())  # of an untrained subject: the published norm
         assert subject.weight_change(start) == pytest.approx(found, rel=1e-3)
     finally:
