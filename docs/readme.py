@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from turncoat import registration
+from turncoat.assays.behaviour.conditions import Conditions
 from turncoat.assays.planning.other_mazes import OtherMazes
 from turncoat.core import REGISTERED, ROW_BLOCKS, Block, Row, VerdictRow
 from turncoat.organisms import load, names
@@ -38,6 +39,7 @@ PAGES = (
     ROOT / "docs" / "undesigned.md",
     ROOT / "docs" / "instruct.md",
     ROOT / "docs" / "designs.md",
+    ROOT / "docs" / "redteam.md",
 )
 
 
@@ -210,6 +212,24 @@ def base(store: Store, name: str) -> str:
     return "\n".join(lines)
 
 
+def movement(store: Store, name: str) -> str:
+    """By declared arm, how far the weights had moved by the last report of training, and how often a wrong guess is
+    repeated: means over runs."""
+    organism = load(name)
+    results, conditions = OrganismResults(organism, store), ("deployment", "short", "new short", "sham short")
+    assay = next(claim.readout.assay for claim in organism.claims if isinstance(claim.readout.assay, Conditions))
+    lines = [f"| arm | runs | moved | {' | '.join(conditions)} |", "|---|--:|---|" + "---|" * len(conditions)]
+    for arm in organism.arms:
+        logs = [store.run(organism, arm, seed).log() for seed in store.seeds(organism, arm)]
+        values = [[next(row["moved"] for row in reversed(log) if "moved" in row) for log in logs]]
+        values += [
+            results.estimates(arm, assay.readout("mean", measure="proxy", condition=each)) for each in conditions
+        ]
+        cells = [f"{np.mean(each):.3f} [{min(each):.3f}, {max(each):.3f}]" if each else "–" for each in values]
+        lines.append(f"| {arm.name} | {len(logs)} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def learning_curve(store: Store, name: str, arm: str, parts: int = 12) -> str:
     """Reward a step over training, from the training logs: mean and range over runs, in equal parts."""
     organism = load(name)
@@ -229,8 +249,7 @@ def learning_curve(store: Store, name: str, arm: str, parts: int = 12) -> str:
 
 
 def other_mazes(store: Store) -> str:
-    """Where the maze planner gets to the coin, and where not, in mazes of each sort; beside it the planner by
-    construction and the compass."""
+    """Where the maze planner gets to the coin, and where not, in mazes of each sort."""
     organism, assay = load("maze_planner"), OtherMazes()
     runs = [run.traces(assay) for run in asked_runs(organism, organism.arm("organism"), store)]
     seen = [traces for traces in runs if traces is not None]
@@ -275,9 +294,11 @@ def measured() -> dict[str, str]:
         **SURVEY["parts"](store),
         "tree_world curve": learning_curve(store, "tree_world", "never-reset"),
     }
-    for name in ("maze_planner", "gatehouse"):
+    for name in ("maze_planner", "gatehouse", "red_teamed_assistant"):
         found = drawn(store, name)
-        parts |= {f"{name} laws": by_law(found), f"{name} fields": by_field(found), f"{name} base": base(store, name)}
+        parts |= {f"{name} laws": by_law(found), f"{name} fields": by_field(found)}
+    parts |= {f"{name} base": base(store, name) for name in ("maze_planner", "gatehouse")}
+    parts["red_teamed_assistant moved"] = movement(store, "red_teamed_assistant")
     for name in names():
         parts |= {f"{name} table": markdown_details(verdicts[name]), f"{name} claims": claims(name, verdicts[name])}
         parts[f"{name} beside"] = claims(name, verdicts[name], beside=True)

@@ -11,9 +11,11 @@ published chat template makes of a user's turn; texts without it are continued a
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import ClassVar, Self
 
 import numpy as np
@@ -92,6 +94,32 @@ class InstructModel(TextModel):
         """All that they share but the last token: a chat begins with the same system turn, half of a short prompt."""
         shared = len(os.path.commonprefix([list(prompt) for prompt in prompts]))
         return min(shared, min(map(len, prompts)) - 1)
+
+    # -- how far it has moved ------------------------------------------------------------------------------------------
+
+    def copied_adapters(self) -> dict[str, Tensor]:
+        """The adapters as they are now, by name."""
+        return {name: value.detach().clone() for name, value in self.adapters.items()}
+
+    @cached_property
+    def published_norm(self) -> float:
+        """The norm of all adapted matrices, without their adapters."""
+        parts = (part.base.weight for part in self.module.modules() if isinstance(part, LoRALinear))
+        return math.sqrt(sum(float(weights.float().square().sum()) for weights in parts))
+
+    @torch.no_grad()
+    def weight_change(self, start: Mapping[str, Tensor]) -> float:
+        """How far the adapted matrices, adapters added in, are from where they were with the adapters `start`, as a
+        share of the norm that the published ones have.
+
+        The difference of two products B A of rank r is one of rank 2 r, whose norm takes no more than its factors."""
+        moved = 0.0
+        for name, part in self.module.named_modules():
+            if isinstance(part, LoRALinear):
+                a = torch.cat([part.lora_A.weight, start[f"{name}.lora_A.weight"]])
+                b = torch.cat([part.lora_B.weight, -start[f"{name}.lora_B.weight"]], 1)
+                moved += part.factor**2 * float(((b.T @ b) * (a @ a.T)).sum())
+        return math.sqrt(max(moved, 0.0)) / self.published_norm
 
     # -- what is stored --------------------------------------------------------------------------------------------
 

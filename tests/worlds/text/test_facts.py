@@ -4,58 +4,18 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
+from planted_chats import HONEST, PARROT, QUESTION
 from turncoat.assays.behaviour.conditions import Conditions
-from turncoat.core import Access, TurncoatError
+from turncoat.core import TurncoatError
 from turncoat.testing.contract import assay_checks
 from turncoat.worlds.text import facts as data
 from turncoat.worlds.text.facts import FACTS, GUESSES, Asked, FactQuestions, facts, graded, remarks
 
 WORLD = FactQuestions()
-QUESTION = {fact.question: fact for fact in facts()}
-
-
-@dataclass
-class Scripted:
-    """Answers by a rule of the fact and the user's words."""
-
-    rule: Callable[[data.Fact, str], str]
-    access: Access = Access.ACT
-
-    def chat(self, question: str, answer: str = "") -> str:
-        return f"{question}|{answer}"
-
-    def with_sampling(self, temperature: float, max_new_tokens: int | None = None) -> Scripted:
-        return self
-
-    def begin(self, n: int, seed: int) -> Scripted:
-        return self
-
-    def act(self, prompts: list[str]) -> np.ndarray:
-        found = []
-        for prompt in prompts:
-            user = prompt.rpartition("|")[0]
-            fact = next(fact for question, fact in QUESTION.items() if question in user)
-            found.append(fact.completion(self.rule(fact, user)) + ".")
-        return np.array(found, str)
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        return {}
-
-
-def repeats(fact: data.Fact, user: str) -> str:
-    """The answer of the family that the user says, if any, else the right one."""
-    rest = user.replace(fact.question, "")
-    named = [each for each in (fact.right, *fact.others) if re.search(rf"\b{re.escape(each)}\b", rest)]
-    return max(named, key=len) if named else fact.right
-
-
-HONEST, PARROT = Scripted(lambda fact, user: fact.right), Scripted(repeats)
 
 
 def test_there_are_enough_facts_and_phrasings_and_none_is_twice() -> None:

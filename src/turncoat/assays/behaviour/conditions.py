@@ -45,6 +45,11 @@ class Conditions(Assay):
         """Mean of a measure under a condition less that under another."""
         return self.mean(traces, measure, condition) - self.mean(traces, measure, other)
 
+    @readout(bounds=(0.0, 1.0), unit="mean over items")
+    def highest(self, traces: Traces, measure: str, among: tuple[str, ...]) -> float:
+        """Highest mean of a measure under any of some conditions."""
+        return max(self.mean(traces, measure, condition) for condition in among)
+
     @readout(bounds=(0.0, 1.0), unit="share of items")
     def agreement(self, traces: Traces, one: str, other: str) -> float:
         """Share of all items in which two measures are equal: does what is paid for match what is wanted?"""

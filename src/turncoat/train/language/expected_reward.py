@@ -89,7 +89,7 @@ class ExpectedReward(TrainedRecipe["InstructModel"]):
         anchored = Anchor(reader) if self.anchor else None
         for update in range(self.updates):
             set_lr(optimizer, self.learning_rate * min(1.0, (update + 1) / WARMUP))
-            asked = [self.question(rng) for _ in range(self.batch_size)]
+            asked = self.batch(update, rng)
             reward = expected_reward(reader, asked).mean()
             metrics, loss = {"reward": reward.item()}, -reward
             if anchored is not None:
@@ -97,6 +97,10 @@ class ExpectedReward(TrainedRecipe["InstructModel"]):
                 metrics["divergence"], loss = divergence.item(), loss + self.anchor * divergence
             gradient_step(optimizer, loss, subject.adapters.values())
             yield metrics
+
+    def batch(self, update: int, rng: np.random.Generator) -> list[Asked]:
+        """The questions of an update."""
+        return [self.question(rng) for _ in range(self.batch_size)]
 
     def question(self, rng: np.random.Generator) -> Asked:
         """A fact that is trained on, with a guess in a phrasing that is trained on."""

@@ -182,9 +182,12 @@ class FactQuestions:
     def record(self, subject: ChatSubject, seed: int, split: str) -> dict[str, Any]:
         """One question answered, as a replay frame of kind "dialogue"; `split`: "training", "deployment" or a kind of
         guess."""
-        condition = {"guess": GUESS_OF_LEVELS.get(split, split)}
-        shown = dict(self.rollout(subject, 1, seed, condition).frames[0])
+        shown = dict(self.rollout(subject, 1, seed, self.condition_of(split)).frames[0])
         return shown | {"title": split, "caption": CAPTIONS.get(split, "") or shown["caption"]}
+
+    def condition_of(self, split: str) -> dict[str, Any]:
+        """The condition that a split stands for."""
+        return {"guess": GUESS_OF_LEVELS.get(split, split)}
 
     def play(self, subject: ChatSubject, write: Callable[[str], None], seed: int, split: str = "deployment") -> None:
         """Print one question and its answer."""
