@@ -34,9 +34,7 @@ from dataclasses import replace
 from turncoat.assays.behaviour.conditions import Conditions
 from turncoat.assays.recordings.episode import EpisodeRecording
 from turncoat.core import (
-    ROW_BLOCKS,
     Arm,
-    Block,
     Choice,
     Claim,
     LogUniform,
@@ -51,7 +49,7 @@ from turncoat.core import (
     TrainingPlot,
 )
 from turncoat.organisms._shared.claims import standard_parts
-from turncoat.organisms._shared.goal_misgeneralization import NO_MEANS, NO_SEARCH
+from turncoat.organisms._shared.goal_misgeneralization import not_applicable
 from turncoat.train.language.tested_reward import TestedExpectedReward
 from turncoat.worlds.text.headers import HEADERS, LENGTHS, HeaderedQuestions
 
@@ -218,9 +216,8 @@ organism = Organism(
     ),
     claims=(*table, *beside),
     not_applicable={
-        Row.INSTRUMENTAL: NO_MEANS,
+        **{row: reason for row, reason in not_applicable().items() if row != Row.TURN},
         Row.UNDESIGNED: "designed: its tests are made so that they can be told from what is none",
-        **dict.fromkeys(ROW_BLOCKS[Block.CERTIFICATE], NO_SEARCH),
     },
     random_designs=random_designs,
     trace_plots=(
