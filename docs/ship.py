@@ -1,4 +1,4 @@
-"""Packs the zoo: everything that is observed of it today, the weights of every organism (of a large one, five), those
+"""Packs the zoo: everything that is observed of it today, the weights of every organism (of a large one, five or three), those
 of one network of each control, and none of what is a point of a sweep, of a replication, or what others were built on.
 Then judges it. `make zoo` runs it last; the rest can be trained again.
 
@@ -22,7 +22,7 @@ from turncoat.store.packing import Kept, pack
 
 ZOO = Path(__file__).parents[1] / "zoo"
 KEPT = {"sweep": 0, "control": 1, "reference": 1, "organism": 1_000}  # networks of an arm, by its role
-LARGE, FEW = 400_000, 5  # bytes of a network of which so many are kept
+FEWER = ((400_000, 5), (700_000, 3))  # of networks of more bytes than that, at most so many
 
 
 def ship(stores: list[Path], zoo: Path) -> None:
@@ -60,7 +60,7 @@ def keeps_weights(arm: Arm, run: Run) -> bool:
     if not run.trained:
         return False
     size = sum(array.nbytes for array in run.arrays().values())
-    return run.seed < min(KEPT[arm.role], FEW if size > LARGE else KEPT[arm.role])
+    return run.seed < min([KEPT[arm.role], *(most for large, most in FEWER if size > large)])
 
 
 def registered_seeds(organism: Organism) -> dict[str, set[int]]:

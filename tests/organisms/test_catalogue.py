@@ -144,8 +144,8 @@ def test_a_shipped_subject_still_does_what_its_traces_say(organism: Organism) ->
 def test_the_zoo_is_small_and_holds_no_pickle() -> None:
     assert zoo_path() == ZOO
     files = [path for path in ZOO.rglob("*") if path.is_file()]
-    assert len(files) <= 260  # of 24 organisms: five files each, and one an assay
-    assert sum(path.stat().st_size for path in files) <= 40e6
+    assert len(files) <= 300  # of 27 organisms: five files each, and one an assay
+    assert sum(path.stat().st_size for path in files) <= 45e6  # adapters of a language model among them
     assert {path.suffix for path in files} <= {".json", ".parquet", ".safetensors"}
 
 
