@@ -1,6 +1,6 @@
-"""Packs the zoo: everything that is observed of it today, the weights of every organism (of a large one, five or three), those
-of one network of each control, and none of what is a point of a sweep, of a replication, or what others were built on.
-Then judges it. `make zoo` runs it last; the rest can be trained again.
+"""Packs the zoo: everything that is observed of it today, the weights of every organism (of a large one, five or
+three), those of one network of each control, and none of what is a point of a sweep, of a replication, or what others
+were built on. Then judges it. `make zoo` runs it last; the rest can be trained again.
 
 python docs/ship.py              pack the zoo again, without what nothing asks for any more
 python docs/ship.py STORE        and take over the runs of a store; of a replication, every arm that has all its seeds
