@@ -212,6 +212,19 @@ def base(store: Store, name: str) -> str:
     return "\n".join(lines)
 
 
+def dose(store: Store, name: str) -> str:
+    """The first sweep of an organism as a table: means over runs [least, most] at each value of its field."""
+    organism = load(name)
+    results, sweep = OrganismResults(organism, store), organism.sweeps[0]
+    heads = (", ".join(str(value) for _, value in reversed(readout.parameters)) for readout in sweep.readouts)
+    lines = [f"| {sweep.field} | runs | {' | '.join(heads)} |", "|--:|--:|" + "---|" * len(sweep.readouts)]
+    for value, arm in zip(sweep.values, organism.family_arms(sweep), strict=True):
+        values = [results.estimates(arm, readout) for readout in sweep.readouts]
+        cells = (f"{np.mean(each):.3f} [{min(each):.3f}, {max(each):.3f}]" if each else "–" for each in values)
+        lines.append(f"| {value:g} | {len(values[0])} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def movement(store: Store, name: str) -> str:
     """By declared arm, how far the weights had moved by the last report of training, and how often a wrong guess is
     repeated: means over runs."""
@@ -290,6 +303,7 @@ def measured() -> dict[str, str]:
         "replication": replication(verdicts),
         "products": products(verdicts),
         "other mazes": other_mazes(store),
+        "repeat_the_user dose": dose(store, "repeat_the_user"),
         "mazes drawn": drawings(),
         **SURVEY["parts"](store),
         "tree_world curve": learning_curve(store, "tree_world", "never-reset"),
