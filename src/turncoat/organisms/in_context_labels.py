@@ -22,7 +22,7 @@ from turncoat.assays.icl.induction import InductionHeads
 from turncoat.assays.icl.label_learning import OF_WORDS, LabelLearning
 from turncoat.core import ROW_BLOCKS, Arm, Block, Claim, Organism, Realism, Row, Tier, TracePlot
 from turncoat.organisms._shared.claims import standard_parts
-from turncoat.train.language.published import PublishedModel
+from turncoat.train.language.published import PublishedModel, RedrawnModel
 from turncoat.worlds.text.labelled_words import LabelledWords
 
 LAYER = 15  # of 30
@@ -43,6 +43,10 @@ claims = (
         readout=induction.readout("best", of="untrained"), at_most=0.1,
     ),
     learns,
+    Claim(
+        "Before any training the same network does not: its weights drawn anew, it is right of six words in ten at most.",
+        readout=learning.readout("right"), at_most=0.6, arm="redrawn",
+    ),
     Claim(
         "With labels shuffled it predicts what a step of gradient descent on its own representations predicts.",
         readout=learning.readout("correlation", algorithm="gradient descent", layer=LAYER), at_least=0.5,
@@ -81,7 +85,10 @@ organism = Organism(
     tier=Tier.STANDARD_TOOLS,
     realism=Realism.NORMAL_TRAINING,
     world=LabelledWords(),
-    arms=(Arm("organism", PublishedModel(), "organism", seeds=5),),
+    arms=(
+        Arm("organism", PublishedModel(), "organism", seeds=5),
+        Arm("redrawn", RedrawnModel(), "reference", seeds=5),
+    ),
     claims=claims,
     not_applicable={
         Row.CORRECT_REWARD: "nothing is trained here",

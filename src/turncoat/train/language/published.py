@@ -1,4 +1,4 @@
-"""The published language model as it is."""
+"""The published language model as it is, and with its weights drawn anew."""
 
 from __future__ import annotations
 
@@ -35,3 +35,15 @@ class PublishedModel(Untrained["InstructModel"]):
 
         kind = torch.bfloat16 if bfloat16_is_fast() else torch.float32
         return InstructModel.build(adapted=0, rank=1, dtype=kind).restore(arrays)
+
+
+@dataclass(frozen=True)
+class RedrawnModel(PublishedModel):
+    """A network of the same shape, with weights as they are before any training."""
+
+    kind: ClassVar[str] = "RedrawnModel"
+    version: ClassVar[int] = 1
+
+    def load(self, arrays: Mapping[str, np.ndarray]) -> InstructModel:
+        """Raises TurncoatError where the extra is not installed."""
+        return super().load(arrays).reinitialized(0)
