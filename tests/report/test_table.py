@@ -19,6 +19,7 @@ from turncoat.organisms import names
 from turncoat.report.table import (
     COLOURS,
     MARKS,
+    NAME,
     WORST_FIRST,
     Table,
     as_csv,
@@ -51,7 +52,8 @@ def test_the_matrix_fits_a_hundred_columns(tmp_path: Path, capsys: pytest.Captur
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 100
     for name in names():
-        (line,) = [line for line in lines if line.startswith(name + " ")]
+        shown = name if len(name) <= NAME else f"{name[: NAME - 1]}…"
+        (line,) = [line for line in lines if line.startswith(f"{shown} ")]
         assert len(re.findall(r"yes|no|[?!–.]", line.removeprefix(name))) == len(Row)
     assert all(f"{row.head} {row.value}" in "\n".join(lines) for row in Row)
     rows = [told("an_organism_with_a_very_long_name", row.value) for row in Row] + 120 * [told("b", None)]

@@ -44,7 +44,7 @@ claims = (
     ),
     learns,
     Claim(
-        "Before any training the same network does not: its weights drawn anew, it is right of six words in ten at most.",
+        "Before any training the network does not: with weights drawn anew it is right of six words in ten at most.",
         readout=learning.readout("right"), at_most=0.6, arm="redrawn",
     ),
     Claim(
