@@ -109,6 +109,6 @@ organism = Organism(
         ),
     ),
     refs=("arxiv:2209.11895", "arxiv:2212.07677", "arxiv:2212.10559"),
-    tags=frozenset({"in-context-learning", "language-model", "mesa-optimization"}),
+    tags=frozenset({"in-context-learning", "instruct", "language-model", "mesa-optimization"}),
     cost="a CPU-minute for each sample of tasks (measured by make bench)",
 )  # fmt: skip
