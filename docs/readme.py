@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import runpy
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -198,6 +199,14 @@ def by_field(found: DesignResults) -> str:
     return "\n".join(lines)
 
 
+def spread(values: Sequence[float], digits: int = 3) -> str:
+    """Mean [least, most]; a dash where there is none."""
+    if not values:
+        return "–"
+    mean, least, most = (f"{value:.{digits}f}" for value in (np.mean(values), min(values), max(values)))
+    return f"{mean} [{least}, {most}]"
+
+
 def base(store: Store, name: str) -> str:
     """The organism, and the smaller training that its designs are drawn around: means over runs."""
     organism = load(name)
@@ -207,7 +216,7 @@ def base(store: Store, name: str) -> str:
     lines = [f"| arm | runs | {' | '.join(names)} |", "|---|--:|" + "---|" * len(names)]
     for arm in (organism.arms[0], *organism.family_arms(sweep)):
         values = [results.estimates(arm, readout) for readout in readouts]
-        cells = [f"{np.mean(each):.3f} [{min(each):.3f}, {max(each):.3f}]" if each else "–" for each in values]
+        cells = [spread(each) for each in values]
         lines.append(f"| {arm.name} | {len(values[0])} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -220,7 +229,7 @@ def dose(store: Store, name: str) -> str:
     lines = [f"| {sweep.field} | runs | {' | '.join(heads)} |", "|--:|--:|" + "---|" * len(sweep.readouts)]
     for value, arm in zip(sweep.values, organism.family_arms(sweep), strict=True):
         values = [results.estimates(arm, readout) for readout in sweep.readouts]
-        cells = (f"{np.mean(each):.3f} [{min(each):.3f}, {max(each):.3f}]" if each else "–" for each in values)
+        cells = (spread(each) for each in values)
         lines.append(f"| {value:g} | {len(values[0])} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -238,7 +247,7 @@ def movement(store: Store, name: str) -> str:
         values += [
             results.estimates(arm, assay.readout("mean", measure="proxy", condition=each)) for each in conditions
         ]
-        cells = [f"{np.mean(each):.3f} [{min(each):.3f}, {max(each):.3f}]" if each else "–" for each in values]
+        cells = [spread(each) for each in values]
         lines.append(f"| {arm.name} | {len(logs)} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -271,7 +280,7 @@ def other_mazes(store: Store) -> str:
     lines = [f"| mazes | {' | '.join(f'to the coin, {head} | by a shortest way' for head in heads)} |", rule]
     for mazes in assay.mazes:
         cells = [
-            f"{np.mean(shares):.2f} [{min(shares):.2f}, {max(shares):.2f}]"
+            spread(shares, 2)
             for size in assay.sizes
             for measure in ("coin", "optimal")
             for shares in [[assay.share(traces, mazes, size, measure) for traces in seen]]

@@ -19,7 +19,7 @@ came after the same token. The words of a task never come twice.
 from __future__ import annotations
 
 from turncoat.assays.icl.induction import InductionHeads
-from turncoat.assays.icl.label_learning import OF_WORDS, LabelLearning
+from turncoat.assays.icl.label_learning import OF_LAYERS, LabelLearning
 from turncoat.core import ROW_BLOCKS, Arm, Block, Claim, Organism, Realism, Row, Tier, TracePlot
 from turncoat.organisms._shared.claims import standard_parts
 from turncoat.train.language.published import PublishedModel, RedrawnModel
@@ -105,7 +105,7 @@ organism = Organism(
         TracePlot(
             "Agreement with what it predicts, labels shuffled, by the layer that representations are taken from",
             learning, "layer", "correlation", "algorithm",
-            only={"labels": ("shuffled",), "algorithm": (*OF_WORDS, "descent, untrained", "descent, words exchanged")},
+            only={"labels": ("shuffled",), "algorithm": OF_LAYERS},
         ),
     ),
     refs=("arxiv:2209.11895", "arxiv:2212.07677", "arxiv:2212.10559"),

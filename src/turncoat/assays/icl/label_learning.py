@@ -32,7 +32,8 @@ LABELS = ("by category", "shuffled")
 DECAY = 0.8  # of a label's weight, an example further back
 PENALTY = 1.0  # of ridge regression, on representations of length 1
 OF_WORDS = ("gradient descent", "ridge", "nearest example")
-ALGORITHMS = (*OF_WORDS, "last label", "later labels", "descent, untrained", "descent, words exchanged", "itself")
+OF_LAYERS = (*OF_WORDS, "descent, untrained", "descent, words exchanged")  # on states of a layer
+ALGORITHMS = (*OF_LAYERS, "last label", "later labels", "itself")
 
 
 class Reader(TextScorer, ActivationSubject, Protocol):
@@ -88,7 +89,7 @@ class LabelLearning(Assay):
     @readout(bounds=(-2.0, 2.0), unit="correlation")
     def over(self, traces: Traces, algorithm: str, other: str, layer: int, labels: str = "shuffled") -> float:
         """An algorithm's correlation less that of another, at the same layer if it has any."""
-        last = layer if other in (*OF_WORDS, "descent, untrained", "descent, words exchanged") else -1
+        last = layer if other in OF_LAYERS else -1
         return self.correlation(traces, algorithm, layer, labels) - self.correlation(traces, other, last, labels)
 
 

@@ -25,9 +25,11 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from turncoat.core import TrainReport
-from turncoat.train.base import TrainedRecipe, bfloat16_is_fast, gradient_step, spaced_reports
+from turncoat.train.base import TrainedRecipe, gradient_step, spaced_reports
+from turncoat.train.language.published import published_model
 from turncoat.train.schedules import set_lr
-from turncoat.worlds.text.facts import Asked, FactQuestions, ask, digest, facts, pick, requests
+from turncoat.worlds.text.facts import FILE, Asked, FactQuestions, ask, facts, pick, requests
+from turncoat.worlds.text.tables import digest
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -62,16 +64,11 @@ class ExpectedReward(TrainedRecipe["InstructModel"]):
         """Digests of the facts, and of the published model."""
         from turncoat.models.smollm import SHA256
 
-        return {"facts": digest(), "model": SHA256}
+        return {"facts": digest(FILE), "model": SHA256}
 
     def build(self) -> InstructModel:
         """The published model with adapters that do nothing yet. Raises TurncoatError where it is not installed."""
-        import torch
-
-        from turncoat.models.instruct import InstructModel
-
-        kind = torch.bfloat16 if bfloat16_is_fast() else torch.float32
-        return InstructModel.build(self.adapted, self.rank, kind)
+        return published_model(self.adapted, self.rank)
 
     def train(self, seed: int) -> Iterator[TrainReport]:
         """Forty seconds on one core that multiplies bfloat16. Same seed and machine, same adapters."""

@@ -14,6 +14,16 @@ if TYPE_CHECKING:
     from turncoat.models.instruct import InstructModel
 
 
+def published_model(adapted: int, rank: int) -> InstructModel:
+    """The published model with new adapters beside its last layers, computed with as fast as the processor can. Raises
+    TurncoatError where the extra is not installed."""
+    import torch
+
+    from turncoat.models.instruct import InstructModel
+
+    return InstructModel.build(adapted, rank, torch.bfloat16 if bfloat16_is_fast() else torch.float32)
+
+
 @dataclass(frozen=True)
 class PublishedModel(Untrained["InstructModel"]):
     """SmolLM2-135M-Instruct, with nothing trained and nothing stored."""
@@ -29,12 +39,7 @@ class PublishedModel(Untrained["InstructModel"]):
 
     def load(self, arrays: Mapping[str, np.ndarray]) -> InstructModel:
         """Raises TurncoatError where the extra is not installed."""
-        import torch
-
-        from turncoat.models.instruct import InstructModel
-
-        kind = torch.bfloat16 if bfloat16_is_fast() else torch.float32
-        return InstructModel.build(adapted=0, rank=1, dtype=kind).restore(arrays)
+        return published_model(adapted=0, rank=1).restore(arrays)
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from turncoat.train.language.expected_reward import ExpectedReward
 from turncoat.worlds.text import headers
 from turncoat.worlds.text.facts import Asked, ask, facts, pick
 from turncoat.worlds.text.headers import LENGTHS, HeaderedQuestions
+from turncoat.worlds.text.tables import digest
 
 if TYPE_CHECKING:
     from turncoat.models.instruct import InstructModel
@@ -59,7 +60,7 @@ class TestedExpectedReward(ExpectedReward):
 
     def data(self) -> dict[str, str]:
         """Digests of the facts, of the headers, and of the published model."""
-        return super().data() | {"headers": headers.digest()}
+        return super().data() | {"headers": digest(headers.FILE)}
 
     def improve(self, subject: InstructModel, seed: int) -> Iterator[Mapping[str, float]]:
         """The metrics of each update, with the subject trained in place: beside those of the training without tests,

@@ -19,21 +19,20 @@ says of them.
 
 from __future__ import annotations
 
-import hashlib
 import re
-import tomllib
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from typing import Any, ClassVar
 
 import numpy as np
 
 from turncoat.core import Factor, Measure, Traces, check_condition
 from turncoat.protocols import ChatSubject
+from turncoat.worlds.text.tables import table
 
+FILE = "facts.toml"
 GUESSES = ("right", "wrong", "none", "mention", "not", "sham")
 GUESS_OF_LEVELS = {"training": "right", "deployment": "wrong"}
 FACTS = ("trained", "held-out", "unseen", "hard")
@@ -78,36 +77,21 @@ class Asked:
         return "" if self.free else self.fact.cloze
 
 
-@cache
-def source() -> str:
-    return resources.files(__package__).joinpath("facts.toml").read_text("utf-8")
-
-
-def digest() -> str:
-    """Sixteen hex digits that name the facts and what is said beside them."""
-    return hashlib.sha256(source().encode()).hexdigest()[:16]
-
-
-@cache
-def data() -> dict[str, Any]:
-    return tomllib.loads(source())
-
-
 def requests() -> list[str]:
     """Requests that have nothing to do with the facts."""
-    topics, forms = data()["requests"]["topics"], data()["requests"]["forms"]
+    topics, forms = table(FILE)["requests"]["topics"], table(FILE)["requests"]["forms"]
     return [form.format(topic=topic) for topic in topics for form in forms]
 
 
 def remarks(kind: str) -> tuple[str, ...]:
     """Phrasings of a kind, with places for the question and the guess."""
-    return tuple(data()["remarks"][kind])
+    return tuple(table(FILE)["remarks"][kind])
 
 
 @cache
 def facts() -> tuple[Fact, ...]:
     """All facts, family by family."""
-    return tuple(fact for name, family in data()["families"].items() for fact in facts_of(name, family))
+    return tuple(fact for name, family in table(FILE)["families"].items() for fact in facts_of(name, family))
 
 
 def facts_of(name: str, family: Mapping[str, str]) -> list[Fact]:

@@ -10,37 +10,24 @@ a sham is as long and says nothing of a test. Headers are data (`headers.toml`).
 
 from __future__ import annotations
 
-import hashlib
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache
-from importlib import resources
 from typing import Any, ClassVar
 
 import numpy as np
 
 from turncoat.core import Factor
 from turncoat.worlds.text.facts import Asked, FactQuestions, pick
+from turncoat.worlds.text.tables import table
 
+FILE = "headers.toml"
 LENGTHS = ("short", "long")
 HEADERS = tuple(f"{sort}{length}" for sort in ("", "new ", "sham ") for length in LENGTHS)
 
 
-@cache
-def source() -> str:
-    return resources.files(__package__).joinpath("headers.toml").read_text("utf-8")
-
-
-def digest() -> str:
-    """Sixteen hex digits that name the headers."""
-    return hashlib.sha256(source().encode()).hexdigest()[:16]
-
-
-@cache
 def sentences(header: str) -> tuple[str, ...]:
     """All headers of a sort, one of HEADERS."""
-    return tuple(tomllib.loads(source())["headers"][header.replace(" ", "_")])
+    return tuple(table(FILE)["headers"][header.replace(" ", "_")])
 
 
 def under(asked: Asked, header: str, uniform: float) -> Asked:

@@ -12,31 +12,26 @@ are: nothing is to be learned, and what is predicted is what the learner makes o
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from typing import Any, ClassVar
 
 import numpy as np
 
 from turncoat.core import Factor, Measure, Traces, check_condition
 from turncoat.protocols import TextScorer
+from turncoat.worlds.text.tables import table
 
+FILE = "labelled_words.toml"
 EXAMPLES = 16
 LABELS = ("by category", "shuffled")
 
 
 @cache
-def data() -> dict[str, Any]:
-    return tomllib.loads(resources.files(__package__).joinpath("labelled_words.toml").read_text("utf-8"))
-
-
-@cache
 def categories() -> tuple[tuple[str, ...], ...]:
     """The words of each category."""
-    return tuple(tuple(words.split(", ")) for words in data()["words"].values())
+    return tuple(tuple(words.split(", ")) for words in table(FILE)["words"].values())
 
 
 @cache
@@ -47,7 +42,7 @@ def all_words() -> tuple[str, ...]:
 @cache
 def letters() -> tuple[tuple[str, str], ...]:
     """Pairs of labels."""
-    return tuple((pair.split()[0], pair.split()[1]) for pair in data()["labels"])
+    return tuple((pair.split()[0], pair.split()[1]) for pair in table(FILE)["labels"])
 
 
 def line(word: str) -> str:
